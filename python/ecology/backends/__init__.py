@@ -1,0 +1,9 @@
+"""What configures each kind of member. One file per backend; `BackendConfig` is the union of them."""
+
+from .callable import CallableBackend, Reply
+from .linear import LinearBackend
+from .onnx import OnnxBackend
+
+__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "OnnxBackend", "Reply"]
+
+BackendConfig = LinearBackend | OnnxBackend | CallableBackend

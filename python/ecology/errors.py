@@ -1,0 +1,351 @@
+"""Every error that `ecology` raises, as one tree.
+
+    EcologyError
+    ├── Never                    asking again will not help; something has to change first
+    │   ├── InvalidPopulation    a description, with every violation and its place
+    │   ├── ArtifactError        a file that a model needs is absent, unreadable or of the wrong shape
+    │   │   └── DigestMismatch   a file is not the one that its manifest names
+    │   ├── MissingExtra         an optional dependency is not installed
+    │   ├── RegistryError
+    │   │   ├── AlreadyRegistered
+    │   │   └── UnknownModel
+    │   ├── OutcomesError        a table of outcomes cannot teach a router
+    │   ├── InvalidRequest       the request itself
+    │   │   ├── EmptyInput
+    │   │   ├── InputTooLarge
+    │   │   ├── InvalidUtf8
+    │   │   ├── InvalidDeadline
+    │   │   └── UnknownTask
+    │   ├── NoEligibleModel      admission excluded every model; says why for each
+    │   ├── RunningLoop          a blocking call inside a running event loop
+    │   └── Closed               the ecology was closed
+    └── NotYet                   the same request may succeed later
+        ├── BudgetExhausted      an account on the request's path cannot afford it
+        ├── DeadlineExceeded     no leg finished in time
+        └── AllLegsFailed        every leg that was started failed
+
+An error holds facts as fields; the sentence is made when it is shown. It ends with what to do.
+
+>>> EmptyInput().args
+()
+>>> print(InputTooLarge(input_bytes=11_000_000, limit_bytes=10_000_000))
+the input has 11000000 bytes, the limit is 10000000; send less text or raise `limits.input_bytes` in the policy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+__all__ = [
+    "AllLegsFailed",
+    "AlreadyRegistered",
+    "ArtifactError",
+    "BudgetExhausted",
+    "Closed",
+    "DeadlineExceeded",
+    "DigestMismatch",
+    "EcologyError",
+    "EmptyInput",
+    "InputTooLarge",
+    "InvalidDeadline",
+    "InvalidPopulation",
+    "InvalidRequest",
+    "InvalidUtf8",
+    "MissingExtra",
+    "Never",
+    "NoEligibleModel",
+    "NotYet",
+    "OutcomesError",
+    "RegistryError",
+    "RunningLoop",
+    "UnknownModel",
+    "UnknownTask",
+    "Violation",
+]
+
+
+def _rebuild(cls: type[EcologyError], facts: dict[str, Any]) -> EcologyError:
+    return cls(**facts)
+
+
+@dataclass(eq=False)
+class EcologyError(Exception):
+    """The root: `except EcologyError` catches all that the package raises on purpose."""
+
+    def facts(self) -> dict[str, Any]:
+        """The fields, as a dictionary; what `--json` prints."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.facts())
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+@dataclass(eq=False)
+class Never(EcologyError):
+    """Asking again unchanged will fail again."""
+
+
+@dataclass(eq=False)
+class NotYet(EcologyError):
+    """The same request may succeed later; `retry_after_ms` says when, if that is known."""
+
+    retry_after_ms: int | None = field(default=None, kw_only=True)
+
+
+# --- descriptions and artefacts ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """One thing wrong in a description: where, what, and what to write instead."""
+
+    place: str
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}" + (f" ({self.fix})" if self.fix else "")
+
+
+@dataclass(eq=False)
+class InvalidPopulation(Never):
+    """A description that cannot be compiled; `violations` has all of them, in the order of the file."""
+
+    source: str
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        n = len(self.violations)
+        lines = "".join(f"\n  {v}" for v in self.violations)
+        return f"{self.source}: {n} violation{'s' * (n != 1)}{lines}"
+
+
+@dataclass(eq=False)
+class ArtifactError(Never):
+    """A file that a model, router or encoder needs cannot be used."""
+
+    path: str
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
+
+
+@dataclass(eq=False)
+class DigestMismatch(ArtifactError):
+    """The file's content is not what the manifest declares."""
+
+    problem: str = field(default="its content is not the one that the manifest names", kw_only=True)
+    expected: str = ""
+    actual: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: the digest is {self.actual}, the manifest says {self.expected}; "
+            "restore the file, or register it as a new version"
+        )
+
+
+@dataclass(eq=False)
+class MissingExtra(Never):
+    """An optional dependency is needed for this and is not installed."""
+
+    extra: str
+    needs: str
+    install: str = ""
+
+    def __str__(self) -> str:
+        install = self.install or f'pip install "ecology[{self.extra}]"'
+        return f"{self.needs} is not installed; run: {install}"
+
+
+# --- registry and outcomes --------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class RegistryError(Never):
+    """The registry refused; nothing was written."""
+
+
+@dataclass(eq=False)
+class AlreadyRegistered(RegistryError):
+    """A version exists already with other content; versions never change."""
+
+    model: str
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.model} is registered already with digest {self.digest}; give the change a new version"
+
+
+@dataclass(eq=False)
+class UnknownModel(RegistryError):
+    """No such model; `known` lists what there is."""
+
+    model: str
+    known: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return f"no model {self.model!r}; known: {', '.join(self.known) or 'none'}"
+
+
+@dataclass(eq=False)
+class OutcomesError(Never):
+    """Outcomes that cannot teach a router; `violations` has all reasons."""
+
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        return "the outcomes cannot be used:" + "".join(f"\n  {v}" for v in self.violations)
+
+
+# --- requests ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class InvalidRequest(Never):
+    """The request itself is wrong; `problem` says how."""
+
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+@dataclass(eq=False)
+class EmptyInput(InvalidRequest):
+    """Nothing to answer."""
+
+    problem: str = field(default="the input is empty; send some text", kw_only=True)
+
+
+@dataclass(eq=False)
+class InputTooLarge(InvalidRequest):
+    """The input passes the policy's bound."""
+
+    problem: str = field(default="", kw_only=True)
+    input_bytes: int
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"the input has {self.input_bytes} bytes, the limit is {self.limit_bytes}; "
+            "send less text or raise `limits.input_bytes` in the policy"
+        )
+
+
+@dataclass(eq=False)
+class InvalidUtf8(InvalidRequest):
+    """The input is not valid Unicode text."""
+
+    problem: str = field(default="", kw_only=True)
+    position: int
+
+    def __str__(self) -> str:
+        return (
+            f"the input is not valid UTF-8 at position {self.position}; "
+            "decode it first, for example with errors='replace'"
+        )
+
+
+@dataclass(eq=False)
+class InvalidDeadline(InvalidRequest):
+    """A deadline must lie in the future."""
+
+    problem: str = field(default="", kw_only=True)
+    deadline_ms: float
+
+    def __str__(self) -> str:
+        return f"deadline_ms is {self.deadline_ms}; give a number above 0"
+
+
+@dataclass(eq=False)
+class UnknownTask(InvalidRequest):
+    """No model accepts this task."""
+
+    problem: str = field(default="", kw_only=True)
+    task: str
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"no model accepts the task {self.task!r}; known tasks: {', '.join(self.known) or 'none'}"
+
+
+@dataclass(eq=False)
+class NoEligibleModel(Never):
+    """Admission excluded every model; `reasons` maps each model to the names of the clauses it fails."""
+
+    reasons: Mapping[str, Sequence[str]]
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {model}: {', '.join(why)}" for model, why in self.reasons.items())
+        return f"no model may serve this request:{lines}\nloosen the request, the policy or a contract"
+
+
+@dataclass(eq=False)
+class RunningLoop(Never):
+    """A blocking call was made on a thread that runs an event loop."""
+
+    call: str = "answer"
+
+    def __str__(self) -> str:
+        return f"{self.call}() would block the running event loop; use `await a{self.call}(…)` here"
+
+
+@dataclass(eq=False)
+class Closed(Never):
+    """The ecology was closed."""
+
+    def __str__(self) -> str:
+        return "this ecology is closed; open it again with Ecology.open(…)"
+
+
+# --- carrying out -----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class BudgetExhausted(NotYet):
+    """An account on the request's path cannot hold the reservation. Amounts are in the resource's unit."""
+
+    account: str
+    resource: str
+    limit: int
+    held: int
+    needed: int
+
+    def __str__(self) -> str:
+        return (
+            f"account {self.account!r} cannot afford {self.needed} {self.resource}: "
+            f"{self.held} of {self.limit} are spent or reserved; raise the limit or ask for less"
+        )
+
+
+@dataclass(eq=False)
+class DeadlineExceeded(NotYet):
+    """No leg finished before the deadline; `legs` describes those that were started."""
+
+    deadline_ms: float
+    legs: Sequence[Mapping[str, Any]] = ()
+
+    def __str__(self) -> str:
+        tried = ", ".join(str(leg.get("model")) for leg in self.legs) or "none"
+        return (
+            f"no answer within {self.deadline_ms:g} ms (started: {tried}); allow more time or route to a faster model"
+        )
+
+
+@dataclass(eq=False)
+class AllLegsFailed(NotYet):
+    """Every leg that was started failed; `legs` has each with its outcome and the text of its fault."""
+
+    legs: Sequence[Mapping[str, Any]]
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {leg['model']}: {leg['outcome']}: {leg.get('fault', '')}" for leg in self.legs)
+        return f"every leg failed:{lines}"

@@ -1,0 +1,19 @@
+"""What is allowed: policy, plans, routing rules, budgets."""
+
+from .budget import Budget
+from .plans import Adaptive, Cascade, Direct, Plan
+from .policy import Defaults, Limits, Policy
+from .routing import Routing, Rule
+
+__all__ = [
+    "Adaptive",
+    "Budget",
+    "Cascade",
+    "Defaults",
+    "Direct",
+    "Limits",
+    "Plan",
+    "Policy",
+    "Routing",
+    "Rule",
+]

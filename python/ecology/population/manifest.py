@@ -1,0 +1,76 @@
+"""One registered version of a model: weights or endpoint, and all that is known about it.
+
+>>> m = Manifest.model_validate({
+...     "name": "triage", "version": "1", "timeout_ms": 50,
+...     "backend": {"kind": "callable", "target": "builtins:str"},
+... })
+>>> m.id
+'triage@1'
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ..backends import BackendConfig
+from ..config import Config
+from .contract import Contract
+from .price import Price
+from .role import Role, Tier
+from .stage import Stage
+
+__all__ = ["Digest", "Manifest"]
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class Digest(Config):
+    """A SHA-256, and how it is known: computed from *content*, *declared* by its owner, or *reported* by a server."""
+
+    value: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    kind: Literal["content", "declared", "reported"] = "content"
+
+
+class Manifest(Config):
+    """A model's identity, contract, price and bounds.
+
+    `timeout_ms` is mandatory: a leg without a bound is a leg that can hang. `expected_*` seed the estimates of
+    cost and latency until there are measurements.
+    """
+
+    name: Name
+    version: Name = "1"
+    backend: Annotated[BackendConfig, Field(discriminator="kind")]
+    digest: Digest | None = None
+    base: str | None = None
+    adapter: str | None = None
+    family: str = "unknown"
+    parents: tuple[str, ...] = ()
+    data_digests: tuple[str, ...] = ()
+    licence: str = "unknown"
+    role: Role = Role.SPECIALIST
+    tier: Tier = Tier.MEDIUM
+    stage: Stage = Stage.ACTIVE
+    contract: Contract = Contract()
+    price: Price = Price()
+    timeout_ms: Annotated[int, Field(gt=0, le=3_600_000)]
+    fallback: str | None = None
+    max_output_tokens: Annotated[int, Field(gt=0)] = 1024
+    expected_latency_ms: Annotated[float, Field(ge=0)] | None = None
+    expected_compute_ms: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def id(self) -> str:
+        """`name@version`: the stable identity under which everything is counted."""
+        return f"{self.name}@{self.version}"
+
+    def identity(self) -> str:
+        """SHA-256 over everything but the stage, which is the one thing about a version that changes."""
+        facts: dict[str, Any] = self.model_dump(mode="json", exclude={"stage"})
+        facts["contract"]["privileges"] = sorted(facts["contract"]["privileges"])
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,32 @@
+"""What a model is in the population for, and the label of its size."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Role", "Tier"]
+
+
+class Role(StrEnum):
+    """A role in the ecology. Routers and judges are models too: they never answer a request themselves."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    SPECIALIST = "specialist"
+    FALLBACK = "fallback"
+    ROUTER = "router"
+    JUDGE = "judge"
+    MEMORY = "memory"
+
+    @property
+    def answers(self) -> bool:
+        """Whether a model of this role may generate an answer."""
+        return self not in (Role.ROUTER, Role.JUDGE, Role.MEMORY)
+
+
+class Tier(StrEnum):
+    """A label for reports and cold-start rules; what routing weighs is the price."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
