@@ -1,10 +1,59 @@
 //! `ecology._core`: take, detach, call, wrap. No rule lives here.
+//!
+//! | file | binds |
+//! |---|---|
+//! | `answer` | a finished request |
+//! | `aggregate` | majority, best confidence |
+//! | `convert` | values, JSON and requests across the boundary |
+//! | `decision` | a routed request |
+//! | `engine` | the engine and the calling thread |
+//! | `errors` | refusals as the exceptions of `ecology.errors` |
+//! | `flight` | a request driven by an event loop |
+//! | `learn` | trainers |
+//! | `member` | linear members, and members that are Python |
+//! | `router` | a file of router weights |
+//! | `text` | features and signals |
+
+mod aggregate;
+mod answer;
+mod convert;
+mod decision;
+mod engine;
+mod errors;
+mod flight;
+mod learn;
+mod member;
+mod router;
+mod text;
+
 use pyo3::prelude::*;
 
 /// The compiled data plane of `ecology`.
 #[pymodule(gil_used = false)]
 mod _core {
     use super::*;
+
+    #[pymodule_export]
+    use aggregate::{best_confidence, majority};
+    #[pymodule_export]
+    use answer::Answer;
+    #[pymodule_export]
+    use decision::{Decision, replay};
+    #[pymodule_export]
+    use engine::Engine;
+    #[pymodule_export]
+    use flight::{Flight, Post};
+    #[pymodule_export]
+    use learn::{
+        Features, fit_classifier, fit_dense, fit_router_heads, fit_temperature, group_folds, out_of_fold_classifier,
+        out_of_fold_dense,
+    };
+    #[pymodule_export]
+    use member::{Member, linear_member, python_member};
+    #[pymodule_export]
+    use router::RouterWeights;
+    #[pymodule_export]
+    use text::{default_features, extract, signals};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,1 +1,24 @@
-//! Placeholder replaced in the next commit.
+//! `ecology-runtime` carries out what `ecology-core` decides: it owns the clock, the threads and the members.
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`artifact`] | a weights file: safetensors with what its numbers mean |
+//! | [`batch`] | many small pieces of work on all cores |
+//! | [`clock`] | time: of the wall, monotonic, and of the processor |
+//! | [`engine`] | the current population and the live state |
+//! | [`flight`] | one journey and the legs that it has started |
+//! | [`members`] | what a model is when it runs |
+//! | [`carriers`] | who waits: the caller's thread (an event loop drives a flight itself) |
+//! | `mailbox`, `pool` | how results come back, and where work runs |
+
+pub mod artifact;
+pub mod batch;
+pub mod carriers;
+pub mod clock;
+pub mod engine;
+pub mod flight;
+mod mailbox;
+pub mod members;
+mod pool;
+
+pub use mailbox::{Mailbox, Post};

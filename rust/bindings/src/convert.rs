@@ -1,0 +1,172 @@
+//! Values, JSON and requests across the boundary.
+
+use std::sync::Arc;
+
+use ecology_core::admission::Ask;
+use ecology_core::budget::{Limits, Resource};
+use ecology_core::journey::Request;
+use ecology_core::snapshot::{LogText, Snapshot};
+use ecology_core::text::Features;
+use ecology_core::{Tensor, Value};
+use numpy::{PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use serde_json::Value as Json;
+
+/// Nested deeper than this, an output is refused: neither JSON readers nor stacks go much further.
+const MOST_DEPTH: usize = 128;
+
+/// JSON as Python objects.
+pub(crate) fn json_to_py<'py>(py: Python<'py>, json: &Json) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match json {
+        Json::Null => py.None().into_bound(py),
+        Json::Bool(value) => value.into_pyobject(py)?.to_owned().into_any(),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => integer.into_pyobject(py)?.into_any(),
+            (None, Some(integer)) => integer.into_pyobject(py)?.into_any(),
+            (None, None) => number.as_f64().into_pyobject(py)?.into_any(),
+        },
+        Json::String(text) => text.into_pyobject(py)?.into_any(),
+        Json::Array(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(json_to_py(py, item)?)?;
+            }
+            list.into_any()
+        }
+        Json::Object(map) => {
+            let dict = PyDict::new(py);
+            for (key, value) in map {
+                dict.set_item(key, json_to_py(py, value)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
+/// Python objects as JSON. A float that is not finite, and anything that JSON does not know, is refused.
+pub(crate) fn py_to_json(object: &Bound<'_, PyAny>) -> PyResult<Json> {
+    to_json(object, MOST_DEPTH)
+}
+
+fn to_json(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Json> {
+    if depth == 0 {
+        return Err(PyValueError::new_err(format!("it is nested deeper than {MOST_DEPTH} levels")));
+    }
+    if object.is_none() {
+        Ok(Json::Null)
+    } else if let Ok(value) = object.cast::<PyBool>() {
+        Ok(Json::Bool(value.is_true()))
+    } else if let Ok(value) = object.cast::<PyInt>() {
+        match (value.extract::<i64>(), value.extract::<u64>()) {
+            (Ok(integer), _) => Ok(integer.into()),
+            (Err(_), Ok(integer)) => Ok(integer.into()),
+            (Err(_), Err(_)) => Err(PyValueError::new_err("an integer has more than 64 bits")),
+        }
+    } else if let Ok(value) = object.cast::<PyFloat>() {
+        let number = serde_json::Number::from_f64(value.value());
+        number.map(Json::Number).ok_or_else(|| PyValueError::new_err("it holds NaN or infinity"))
+    } else if let Ok(value) = object.cast::<PyString>() {
+        Ok(Json::String(value.to_str()?.to_owned()))
+    } else if let Ok(items) = object.cast::<PyList>() {
+        items.iter().map(|item| to_json(&item, depth - 1)).collect::<PyResult<_>>().map(Json::Array)
+    } else if let Ok(items) = object.cast::<PyTuple>() {
+        items.iter().map(|item| to_json(&item, depth - 1)).collect::<PyResult<_>>().map(Json::Array)
+    } else if let Ok(dict) = object.cast::<PyDict>() {
+        let entry = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+            Ok((key.cast::<PyString>()?.to_str()?.to_owned(), to_json(&value, depth - 1)?))
+        };
+        dict.iter().map(entry).collect::<PyResult<_>>().map(Json::Object)
+    } else {
+        let kind = object.get_type().name()?.to_string();
+        Err(PyTypeError::new_err(format!("a {kind} is neither text, JSON nor an array of numbers")))
+    }
+}
+
+/// A Python object as a value: text, JSON, or an array of floats.
+pub(crate) fn py_to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::Text(text.to_str()?.into()));
+    }
+    if object.hasattr("__array_interface__")? && object.hasattr("astype")? {
+        let array = object.call_method1("astype", ("float32",))?;
+        let array = array.cast::<numpy::PyArrayDyn<f32>>()?;
+        let (shape, data) = (array.shape().to_vec(), array.to_vec());
+        let data = match data {
+            Ok(data) => data,
+            // Not contiguous in memory.
+            Err(_) => array.call_method0("flatten")?.cast::<numpy::PyArray1<f32>>()?.to_vec()?,
+        };
+        return Ok(Value::Vector(Arc::new(Tensor { shape, data })));
+    }
+    Ok(Value::Json(Arc::new(py_to_json(object)?)))
+}
+
+/// A value as a Python object.
+pub(crate) fn value_to_py<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Text(text) => Ok(text.as_ref().into_pyobject(py)?.into_any()),
+        Value::Json(json) => json_to_py(py, json),
+        Value::Vector(tensor) => {
+            let flat = numpy::PyArray1::from_slice(py, &tensor.data);
+            Ok(flat.reshape(tensor.shape.clone())?.into_any())
+        }
+    }
+}
+
+/// A request as the facade passes it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct RequestArgs {
+    task: Option<String>,
+    language: Option<String>,
+    modality: Option<String>,
+    data_class: Option<String>,
+    jurisdiction: Option<String>,
+    model: Option<String>,
+    account: Option<String>,
+    limits: Option<std::collections::BTreeMap<String, u64>>,
+    deadline_ms: Option<f64>,
+    seed: Option<u64>,
+    input_bytes: Option<u64>,
+}
+
+/// A request read under a snapshot. `seed` is used when the caller gives none; it is recorded either way.
+pub(crate) fn request(
+    args: Option<&RequestArgs>,
+    snapshot: &Snapshot,
+    text: &str,
+    features: Arc<Features>,
+    started_ns: u64,
+    seed: u64,
+) -> Request {
+    let arc = |word: fn(&RequestArgs) -> &Option<String>| args.and_then(|a| word(a).as_deref().map(Arc::from));
+    let limits = args.and_then(|a| a.limits.as_ref()).map(|limits| {
+        let known = limits.iter().filter_map(|(name, amount)| Some((Resource::from_name(name)?, *amount)));
+        known.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount))
+    });
+    let deadline_ms = args.and_then(|a| a.deadline_ms).unwrap_or(snapshot.spec.defaults.deadline_ms);
+    let ask = Ask {
+        task: arc(|a| &a.task),
+        language: arc(|a| &a.language),
+        modality: arc(|a| &a.modality).or_else(|| Some("text".into())),
+        data_class: arc(|a| &a.data_class),
+        jurisdiction: arc(|a| &a.jurisdiction),
+        model: arc(|a| &a.model),
+        input_bytes: args.and_then(|a| a.input_bytes).unwrap_or(text.len() as u64),
+        money_is_limited: false,
+    };
+    Request {
+        ask,
+        features,
+        text: (snapshot.spec.log_text == LogText::Full).then(|| text.into()),
+        account: arc(|a| &a.account).unwrap_or_else(|| "".into()),
+        limits,
+        // Four characters a token: the usual estimate where no tokenizer is at hand.
+        tokens_in: (text.len() as u64).div_ceil(4),
+        started_ns,
+        deadline_ns: started_ns.saturating_add((deadline_ms * 1e6) as u64),
+        seed: args.and_then(|a| a.seed).unwrap_or(seed),
+    }
+}

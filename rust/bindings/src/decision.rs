@@ -1,0 +1,91 @@
+//! A routed request.
+
+use std::sync::Arc;
+
+use ecology_core::journey::{DecisionRecord, Routed};
+use ecology_core::snapshot::Snapshot;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::convert::json_to_py;
+use crate::router::RouterWeights;
+
+/// Which model should serve, how sure that is, and why the others were not chosen.
+#[pyclass(frozen, module = "ecology")]
+pub(crate) struct Decision {
+    routed: Arc<Routed>,
+}
+
+impl Decision {
+    pub(crate) fn wrap(routed: Arc<Routed>) -> Self {
+        Self { routed }
+    }
+}
+
+#[pymethods]
+impl Decision {
+    /// `name@version` of the model that ranks first.
+    #[getter]
+    fn model(&self) -> &str {
+        &self.routed.snapshot.model(self.routed.decision.chosen().model).id
+    }
+
+    /// Decision confidence in [0, 1]: P(good), read from the prompt.
+    #[getter]
+    fn confidence(&self) -> f32 {
+        self.routed.decision.chosen().confidence
+    }
+
+    /// Whether `confidence` was measured on outcomes; without them it is an opinion.
+    #[getter]
+    fn calibrated(&self) -> bool {
+        self.routed.decision.basis.calibrated()
+    }
+
+    /// Probability in (0, 1] with which this policy chooses this model for this prompt.
+    #[getter]
+    fn propensity(&self) -> f64 {
+        self.routed.decision.propensity
+    }
+
+    /// `(model, confidence)` of every eligible model, best first.
+    #[getter]
+    fn ranked(&self) -> Vec<(&str, f32)> {
+        let snapshot = &self.routed.snapshot;
+        self.routed.decision.ranked.iter().map(|r| (&*snapshot.model(r.model).id, r.confidence)).collect()
+    }
+
+    /// The whole decision as a dictionary, excluded models and reasons included.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json_to_py(py, &self.routed.to_json())
+    }
+
+    /// Every input of the decision as JSON; `replay` makes it again from that.
+    fn record(&self) -> PyResult<String> {
+        serde_json::to_string(&DecisionRecord::of(&self.routed)).map_err(|e| PyValueError::new_err(e.to_string()))
+    }
+
+    fn __repr__(&self) -> String {
+        let mark = if self.calibrated() { "" } else { ", uncalibrated" };
+        format!("Decision(model={:?}, confidence={:.3}{mark})", self.model(), self.confidence())
+    }
+}
+
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON) and router.
+///
+/// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
+#[pyfunction]
+#[pyo3(signature = (spec, record, router=None))]
+pub(crate) fn replay<'py>(
+    py: Python<'py>,
+    spec: &str,
+    record: &str,
+    router: Option<&RouterWeights>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let invalid = |error: String| PyValueError::new_err(error);
+    let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
+    let weights = router.map(|router| router.weights().clone());
+    let snapshot = Snapshot::from_json(spec, weights, 0).map_err(|e| invalid(e.to_string()))?;
+    let routed = ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;
+    json_to_py(py, &routed.to_json())
+}

@@ -1,0 +1,287 @@
+//! The engine, and the carrier on the calling thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ecology_core::budget::Resource;
+use ecology_core::journey::{Refusal, Routed};
+use ecology_core::snapshot::Snapshot;
+use ecology_runtime::Mailbox;
+use ecology_runtime::carriers::carry;
+use ecology_runtime::engine::{Engine as RuntimeEngine, Population};
+use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg};
+use ecology_runtime::members::LegInput;
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::answer::Answer;
+use crate::convert::{RequestArgs, json_to_py, request};
+use crate::decision::Decision;
+use crate::errors;
+use crate::flight::{Flight, launched};
+use crate::member::Member;
+use crate::router::RouterWeights;
+
+/// Serves requests from one population at a time.
+#[pyclass(frozen, module = "ecology._core")]
+pub(crate) struct Engine {
+    engine: Arc<RuntimeEngine>,
+    generation: AtomicU64,
+    seed: AtomicU64,
+}
+
+fn population(
+    spec: &str,
+    members: &[Option<Py<Member>>],
+    router: Option<&RouterWeights>,
+    generation: u64,
+) -> PyResult<Population> {
+    let weights = router.map(|router| router.weights().clone());
+    let snapshot = Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
+    let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    Ok(Population { snapshot: Arc::new(snapshot), members })
+}
+
+/// What `read` gives: the population it was read under, the request, and what legs are given.
+struct Read {
+    population: Arc<Population>,
+    request: ecology_core::journey::Request,
+    input: LegInput,
+    began_ns: u64,
+}
+
+impl Engine {
+    fn read(&self, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
+        let began_ns = self.engine.clock().now_ns();
+        let population = self.engine.current();
+        let features = Arc::new(population.snapshot.spec.features.extract(text));
+        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
+        let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
+        // A text of which nobody but inline members will see more than the features is not copied for them.
+        let text: Arc<str> = if host.is_some() { "".into() } else { text.into() };
+        let input = LegInput { text, features, host: host.map(|object| Arc::new(object) as _) };
+        Read { population, request, input, began_ns }
+    }
+
+    fn routed(&self, text: &str, args: Option<&RequestArgs>) -> Result<Routed, Refusal> {
+        let Read { population, request, .. } = self.read(text, None, args);
+        Routed::route(Arc::clone(&population.snapshot), self.engine.live(), request).map(|(routed, _)| routed)
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models.
+    #[new]
+    #[pyo3(signature = (spec, members, router=None))]
+    fn new(spec: &str, members: Vec<Option<Py<Member>>>, router: Option<&RouterWeights>) -> PyResult<Self> {
+        let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, 1)?));
+        Ok(Self { engine, generation: AtomicU64::new(1), seed: AtomicU64::new(0) })
+    }
+
+    /// Serves another description from now on; requests in flight end under theirs. On an error nothing changes.
+    #[pyo3(signature = (spec, members, router=None))]
+    fn swap(&self, spec: &str, members: Vec<Option<Py<Member>>>, router: Option<&RouterWeights>) -> PyResult<u64> {
+        let generation = self.generation.load(Ordering::Acquire) + 1;
+        self.engine.swap(population(spec, &members, router, generation)?);
+        self.generation.store(generation, Ordering::Release);
+        Ok(generation)
+    }
+
+    /// Counts the swaps; the first population is 1.
+    #[getter]
+    fn generation(&self) -> u64 {
+        self.engine.current().snapshot.generation
+    }
+
+    /// SHA-256 of the current snapshot, router weights included.
+    #[getter]
+    fn digest(&self) -> String {
+        self.engine.current().snapshot.digest.to_string()
+    }
+
+    /// Carries a request out on this thread, without the GIL. `submit(legs)` starts legs that need an event loop,
+    /// `cancel(leg numbers)` stops them.
+    #[pyo3(signature = (text, host=None, args=None, submit=None, cancel=None))]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        text: &str,
+        host: Option<Py<PyAny>>,
+        args: Option<RequestArgs>,
+        submit: Option<Py<PyAny>>,
+        cancel: Option<Py<PyAny>>,
+    ) -> PyResult<Answer> {
+        let result = py.detach(|| {
+            let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
+            let flight = RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
+            let launch = |legs: Vec<HostLeg>, mailbox: &Arc<Mailbox>| {
+                Python::attach(|py| launched(py, submit.as_ref(), legs, mailbox, &input));
+            };
+            let stop = |legs: Vec<usize>| {
+                if let Some(cancel) = &cancel {
+                    // Cancelling is a courtesy: the answer leaves either way.
+                    let _ = Python::attach(|py| cancel.call1(py, (legs,)).map(drop));
+                }
+            };
+            let mut raised = None;
+            let interrupted = std::cell::RefCell::new(&mut raised);
+            let check = || match Python::attach(|py| py.check_signals()) {
+                Ok(()) => false,
+                Err(error) => {
+                    **interrupted.borrow_mut() = Some(error);
+                    true
+                }
+            };
+            let finished = carry(flight, self.engine.clock(), &launch, &stop, &check).ok();
+            Ok::<_, Refusal>(finished.ok_or(raised))
+        });
+        match result {
+            Ok(Ok(finished)) => Answer::wrap(py, finished),
+            Ok(Err(raised)) => Err(raised.unwrap_or_else(|| pyo3::exceptions::PyKeyboardInterrupt::new_err(()))),
+            Err(refused) => Err(errors::refusal(py, &refused)),
+        }
+    }
+
+    /// Begins a request for an event loop to drive; `notify()` is called from other threads when there is post.
+    #[pyo3(signature = (text, host=None, args=None, notify=None))]
+    fn flight(
+        &self,
+        py: Python<'_>,
+        text: &str,
+        host: Option<Py<PyAny>>,
+        args: Option<RequestArgs>,
+        notify: Option<Py<PyAny>>,
+    ) -> PyResult<Flight> {
+        let notify = notify.map(|callback| {
+            // A loop that is closed meanwhile has nobody left to tell.
+            Box::new(move || {
+                Python::try_attach(|py| callback.call0(py).map(drop));
+            }) as Box<dyn Fn() + Send + Sync>
+        });
+        let flight = py.detach(|| {
+            let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
+            RuntimeFlight::begin(&self.engine, population, request, input, notify, began_ns)
+        });
+        let flight = flight.map_err(|refused| errors::refusal(py, &refused))?;
+        Ok(Flight::wrap(flight, self.engine.clock()))
+    }
+
+    /// Admits and routes, and starts nothing.
+    #[pyo3(signature = (text, args=None))]
+    fn route(&self, py: Python<'_>, text: &str, args: Option<RequestArgs>) -> PyResult<Decision> {
+        let routed = py.detach(|| self.routed(text, args.as_ref()));
+        let routed = routed.map_err(|refused| errors::refusal(py, &refused))?;
+        Ok(Decision::wrap(Arc::new(routed)))
+    }
+
+    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]).
+    #[pyo3(signature = (texts, args=None))]
+    fn route_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Bound<'py, PyString>>,
+        args: Option<RequestArgs>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
+        let args = args.as_ref();
+        let choices: Result<Vec<(Arc<str>, f32)>, Refusal> = py.detach(|| {
+            ecology_runtime::batch::in_parallel(&texts, |text| {
+                let routed = self.routed(text, args)?;
+                let chosen = routed.decision.chosen();
+                Ok((Arc::clone(&routed.snapshot.model(chosen.model).id), chosen.confidence))
+            })
+            .into_iter()
+            .collect()
+        });
+        let choices = choices.map_err(|refused| errors::refusal(py, &refused))?;
+        let columns = PyDict::new(py);
+        columns.set_item("model", choices.iter().map(|(model, _)| &**model).collect::<Vec<_>>())?;
+        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c)| *c)))?;
+        Ok(columns)
+    }
+
+    /// Calibrated P(good) of every model of the router, float32 [n, models]; None without a router.
+    fn score_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Bound<'py, PyString>>,
+    ) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
+        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
+        let current = self.engine.current();
+        let Some(router) = &current.snapshot.router else { return Ok(None) };
+        let columns = router.models().len();
+        let rows = py.detach(|| {
+            ecology_runtime::batch::in_parallel(&texts, |text| {
+                let mut scores = vec![0.0; columns];
+                router.table().score_into(&router.table().spec().extract(text), &mut scores);
+                scores.iter().zip(router.calibration()).map(|(score, platt)| platt.probability(*score)).collect::<Vec<_>>()
+            })
+        });
+        let flat = PyArray1::from_vec(py, rows.concat());
+        Ok(Some(flat.reshape([texts.len(), columns])?))
+    }
+
+    /// Lossless sums by account, model, task and role since the process began.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let rows = self.engine.live().counters.all();
+        rows.into_iter()
+            .map(|(key, tally)| {
+                let row = PyDict::new(py);
+                row.set_item("account", &*key.account)?;
+                row.set_item("model", &*key.model)?;
+                row.set_item("task", &*key.task)?;
+                row.set_item("role", key.role)?;
+                row.set_item("calls", tally.calls)?;
+                row.set_item("ok", tally.ok)?;
+                row.set_item("timed_out", tally.timed_out)?;
+                row.set_item("cancelled", tally.cancelled)?;
+                row.set_item("failed", tally.failed)?;
+                row.set_item("nano_usd", tally.nano_usd)?;
+                row.set_item("tokens_in", tally.tokens_in)?;
+                row.set_item("tokens_out", tally.tokens_out)?;
+                row.set_item("compute_ns", tally.compute_ns)?;
+                row.set_item("latency_ns", tally.latency_ns)?;
+                Ok(row)
+            })
+            .collect()
+    }
+
+    /// Limit, committed, reserved and overrun of every account and limited or used resource.
+    fn accounts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let mut rows = Vec::new();
+        for account in self.engine.live().accounts.all() {
+            for resource in Resource::ALL {
+                let standing = account.standing(resource);
+                let row = PyDict::new(py);
+                row.set_item("account", &**account.name())?;
+                row.set_item("resource", resource.name())?;
+                row.set_item("limit", standing.limit)?;
+                row.set_item("committed", standing.committed)?;
+                row.set_item("reserved", standing.reserved)?;
+                row.set_item("overrun", standing.overrun)?;
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Answered requests, what they cost, and what the baseline would have cost, in nano-USD.
+    fn savings(&self) -> (u64, u64, u64) {
+        self.engine.live().savings.totals()
+    }
+
+    /// Takes at most `most` events (attributions of finished requests), oldest first.
+    fn take_events<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let events = self.engine.live().events.take(most);
+        events.iter().map(|event| json_to_py(py, &event.to_json())).collect()
+    }
+
+    /// Events so far, and how many of them did not fit into the queue.
+    fn event_counts(&self) -> (u64, u64) {
+        let events = &self.engine.live().events;
+        (events.emitted(), events.dropped())
+    }
+}

@@ -1,0 +1,79 @@
+//! Refusals and failures as the exceptions of `ecology.errors`. The one place where they are translated.
+
+use ecology_core::journey::{Finished, Refusal};
+use ecology_runtime::artifact::ArtifactError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::convert::json_to_py;
+
+/// An exception of `ecology.errors` with these facts.
+pub(crate) fn raise(py: Python<'_>, class: &str, facts: &Bound<'_, PyDict>) -> PyErr {
+    let raised = py
+        .import("ecology.errors")
+        .and_then(|errors| errors.getattr(class))
+        .and_then(|class| class.call((), Some(facts)));
+    match raised {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// The exception for a request that was not started.
+pub(crate) fn refusal(py: Python<'_>, refusal: &Refusal) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        let class = match refusal {
+            Refusal::UnknownTask { task, known } => {
+                facts.set_item("task", &**task)?;
+                facts.set_item("known", known)?;
+                "UnknownTask"
+            }
+            Refusal::NoEligibleModel(reasons) => {
+                let by_model = PyDict::new(py);
+                for (model, why) in reasons {
+                    by_model.set_item(&**model, why)?;
+                }
+                facts.set_item("reasons", by_model)?;
+                "NoEligibleModel"
+            }
+            Refusal::BudgetExhausted(refused) => {
+                facts.set_item("account", &*refused.account)?;
+                facts.set_item("resource", refused.resource.name())?;
+                facts.set_item("limit", refused.limit)?;
+                facts.set_item("held", refused.held)?;
+                facts.set_item("needed", refused.needed)?;
+                "BudgetExhausted"
+            }
+        };
+        Ok(raise(py, class, &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}
+
+/// The exception for a request that ended without an answer.
+pub(crate) fn unanswered(py: Python<'_>, finished: &Finished) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        facts.set_item("legs", json_to_py(py, &finished.to_json()["legs"])?)?;
+        if finished.timed_out() {
+            let request = &finished.routed.request;
+            facts.set_item("deadline_ms", request.deadline_ns.saturating_sub(request.started_ns) as f64 / 1e6)?;
+            return Ok(raise(py, "DeadlineExceeded", &facts));
+        }
+        Ok(raise(py, "AllLegsFailed", &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}
+
+/// The exception for a weights file that cannot be used.
+pub(crate) fn artifact(py: Python<'_>, path: &str, error: &ArtifactError) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        facts.set_item("path", path)?;
+        facts.set_item("problem", error.to_string())?;
+        facts.set_item("fix", "restore the file, or train it again")?;
+        Ok(raise(py, "ArtifactError", &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}

@@ -1,0 +1,151 @@
+//! Linear members, and members that are Python.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ecology_core::leg::{Fault, Reply, Usage};
+use ecology_runtime::artifact::{Artifact, ArtifactError, Meaning};
+use ecology_runtime::members::{self, LegInput, LinearMember, Place};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use crate::convert::py_to_value;
+use crate::errors;
+
+/// A loaded model, ready to be put into an engine.
+#[pyclass(frozen, module = "ecology._core")]
+pub(crate) struct Member {
+    member: Arc<dyn members::Member>,
+    digest: Option<String>,
+    labels: Vec<String>,
+    features: Option<String>,
+}
+
+impl Member {
+    pub(crate) fn share(&self) -> Arc<dyn members::Member> {
+        Arc::clone(&self.member)
+    }
+}
+
+#[pymethods]
+impl Member {
+    /// SHA-256 of the file it was read from, if there is one.
+    #[getter]
+    fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
+    /// The labels that it can return, if it says so.
+    #[getter]
+    fn labels(&self) -> Vec<&str> {
+        self.labels.iter().map(String::as_str).collect()
+    }
+
+    /// The feature spec it was trained under, as JSON, if it reads features.
+    #[getter]
+    fn features(&self) -> Option<&str> {
+        self.features.as_deref()
+    }
+}
+
+/// Reads a linear classifier. Raises ArtifactError if the file is not one.
+#[pyfunction]
+pub(crate) fn linear_member(py: Python<'_>, path: PathBuf) -> PyResult<Member> {
+    let shown = path.display().to_string();
+    let wrong = |error: &ArtifactError| errors::artifact(py, &shown, error);
+    let artifact = py.detach(|| Artifact::read(&path)).map_err(|e| wrong(&e))?;
+    let Meaning::Classifier { labels, temperature } = artifact.meaning else {
+        return Err(wrong(&ArtifactError::Format("it holds a router, not a classifier".into())));
+    };
+    let features = serde_json::to_string(artifact.table.spec()).ok();
+    let names = labels.iter().map(|label| Arc::from(label.as_str())).collect();
+    let member = LinearMember::new(artifact.table, names, temperature);
+    let member = member.map_err(|problem| wrong(&ArtifactError::Weights(problem)))?;
+    Ok(Member { member: Arc::new(member), digest: Some(artifact.digest), labels, features })
+}
+
+/// A member that is a Python callable. `place` is `compute`, `thread` or `loop`.
+#[pyfunction]
+pub(crate) fn python_member(callable: Py<PyAny>, place: &str) -> PyResult<Member> {
+    let place = match place {
+        "compute" => Place::Compute,
+        "thread" => Place::Thread,
+        "loop" => Place::Loop,
+        other => return Err(PyValueError::new_err(format!("no place {other:?}: compute, thread or loop"))),
+    };
+    let member = PythonMember { callable, place };
+    Ok(Member { member: Arc::new(member), digest: None, labels: Vec::new(), features: None })
+}
+
+/// A Python callable as a member. On a pool it is called by a thread that attaches; on a loop by the host.
+#[derive(Debug)]
+pub(crate) struct PythonMember {
+    callable: Py<PyAny>,
+    place: Place,
+}
+
+impl PythonMember {
+    pub(crate) fn callable(&self) -> &Py<PyAny> {
+        &self.callable
+    }
+}
+
+impl members::Member for PythonMember {
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    fn call(&self, input: &LegInput) -> Result<Reply, Fault> {
+        let attached = Python::try_attach(|py| {
+            let input = host_input(py, input);
+            match self.callable.bind(py).call1((input,)) {
+                Ok(object) => reply(&object),
+                Err(error) => Err(fault(py, &error)),
+            }
+        });
+        attached.unwrap_or_else(|| Err(Fault::Failed("the interpreter is shutting down".into())))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The input as the caller gave it; without one, its text.
+pub(crate) fn host_input<'py>(py: Python<'py>, input: &LegInput) -> Bound<'py, PyAny> {
+    let object = input.host.as_ref().and_then(|host| host.downcast_ref::<Py<PyAny>>());
+    object.map_or_else(
+        || pyo3::types::PyString::new(py, &input.text).into_any(),
+        |object| object.bind(py).clone(),
+    )
+}
+
+/// What a Python member returned: a `Reply`, or a bare output.
+pub(crate) fn reply(object: &Bound<'_, PyAny>) -> Result<Reply, Fault> {
+    let bad = |error: PyErr| Fault::BadOutput(error.value(object.py()).to_string());
+    if !is_reply(object).map_err(bad)? {
+        let output = py_to_value(object).map_err(bad)?;
+        return Ok(Reply { output, confidence: None, usage: Usage::default() });
+    }
+    let field = |name: &str| object.getattr(name).map_err(bad);
+    let output = py_to_value(&field("output")?).map_err(bad)?;
+    let confidence = field("confidence")?.extract::<Option<f32>>().map_err(bad)?;
+    let tokens_in = field("tokens_in")?.extract().map_err(bad)?;
+    let tokens_out = field("tokens_out")?.extract().map_err(bad)?;
+    Ok(Reply { output, confidence, usage: Usage { tokens_in, tokens_out, compute_ns: 0 } })
+}
+
+fn is_reply(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static REPLY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = REPLY.import(object.py(), "ecology.messages", "Reply")?;
+    Ok(object.get_type().is(class))
+}
+
+/// An exception as a fault of the leg.
+pub(crate) fn fault(py: Python<'_>, error: &PyErr) -> Fault {
+    let kind = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
+    Fault::Failed(format!("{kind}: {}", error.value(py)))
+}

@@ -1,0 +1,47 @@
+//! Features and signals.
+
+use ecology_core::text::{FeatureSpec, Signals};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A feature spec from JSON; the default one from None.
+pub(crate) fn spec(json: Option<&str>) -> PyResult<FeatureSpec> {
+    let Some(json) = json else { return Ok(FeatureSpec::default()) };
+    let spec: FeatureSpec = serde_json::from_str(json).map_err(|e| PyValueError::new_err(e.to_string()))?;
+    spec.validate().map_err(|e| PyValueError::new_err(e.to_string()))?;
+    Ok(spec)
+}
+
+/// The feature spec that is used when none is stated, as JSON.
+#[pyfunction]
+pub(crate) fn default_features() -> PyResult<String> {
+    serde_json::to_string(&FeatureSpec::default()).map_err(|e| PyValueError::new_err(e.to_string()))
+}
+
+/// The named signals of a text, by name; among them `complexity` and `depth` in [0, 1].
+#[pyfunction]
+#[pyo3(signature = (text, features=None))]
+pub(crate) fn signals<'py>(py: Python<'py>, text: &str, features: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
+    let spec = spec(features)?;
+    let extracted = py.detach(|| spec.extract(text));
+    let dict = PyDict::new(py);
+    for (name, value) in Signals::NAMES.iter().zip(extracted.signals.as_slice()) {
+        dict.set_item(name, value)?;
+    }
+    Ok(dict)
+}
+
+/// Bucket and weight of each n-gram of a text: two arrays of one length.
+#[pyfunction]
+#[pyo3(signature = (text, features=None))]
+#[allow(clippy::type_complexity, reason = "two arrays are what it returns")]
+pub(crate) fn extract<'py>(
+    py: Python<'py>,
+    text: &str,
+    features: Option<&str>,
+) -> PyResult<(Bound<'py, numpy::PyArray1<u32>>, Bound<'py, numpy::PyArray1<f32>>)> {
+    let spec = spec(features)?;
+    let extracted = py.detach(|| spec.extract(text));
+    Ok((numpy::PyArray1::from_vec(py, extracted.indices), numpy::PyArray1::from_vec(py, extracted.values)))
+}

@@ -1,0 +1,80 @@
+//! A request that is over: its answer and the attribution of everything that took part.
+
+use super::Routed;
+use crate::Value;
+use crate::budget::Resource;
+use crate::leg::{Leg, Outcome};
+use crate::plan::Ending;
+
+/// Everything that is known about a request when it is over. Immutable.
+#[derive(Debug)]
+pub struct Finished {
+    /// The request and the decision.
+    pub routed: Routed,
+    /// Every leg that was started or refused by the budget.
+    pub legs: Vec<Leg>,
+    /// How the plan ended.
+    pub ending: Ending,
+    /// The leg whose reply is the answer.
+    pub winner: Option<usize>,
+    /// When.
+    pub ended_ns: u64,
+    /// Processor time of the orchestration.
+    pub overhead_ns: u64,
+    /// Whether the caller gave up.
+    pub cancelled: bool,
+}
+
+impl Finished {
+    /// The answer.
+    pub fn output(&self) -> Option<&Value> {
+        self.winning_leg().and_then(|leg| leg.reply.as_ref()).map(|reply| &reply.output)
+    }
+
+    /// The leg whose reply is the answer.
+    pub fn winning_leg(&self) -> Option<&Leg> {
+        self.winner.map(|at| &self.legs[at])
+    }
+
+    /// Answer confidence: the winner's leg confidence; without one the decision's, if that is calibrated and about the winner.
+    pub fn confidence(&self) -> Option<f32> {
+        let leg = self.winning_leg()?;
+        leg.confidence().or_else(|| {
+            let ranked = self.routed.decision.ranked.iter().find(|ranked| ranked.model == leg.model)?;
+            self.routed.decision.basis.calibrated().then_some(ranked.confidence)
+        })
+    }
+
+    /// What all legs cost together.
+    pub fn cost_nano_usd(&self) -> u64 {
+        self.legs.iter().map(|leg| leg.charged.get(Resource::NanoUsd)).sum()
+    }
+
+    /// Compute of all legs, without the orchestration.
+    pub fn compute_ns(&self) -> u64 {
+        self.legs.iter().map(|leg| leg.usage.compute_ns).sum()
+    }
+
+    /// What the baseline would have cost: its price for the same tokens. Its compute is what its own leg used, if there was one.
+    pub fn baseline_nano_usd(&self) -> u64 {
+        let Some(baseline) = self.routed.snapshot.spec.baseline else { return self.cost_nano_usd() };
+        let own = self.legs.iter().find(|leg| leg.model == baseline && leg.ok());
+        if let Some(leg) = own {
+            return leg.charged.get(Resource::NanoUsd);
+        }
+        let model = self.routed.snapshot.model(baseline);
+        let tokens_out = self.winning_leg().map_or(0, |leg| leg.charged.get(Resource::TokensOut));
+        model.price.of(self.routed.request.tokens_in, tokens_out, model.expected_compute_us())
+    }
+
+    /// From arrival to end.
+    pub fn latency_ns(&self) -> u64 {
+        self.ended_ns.saturating_sub(self.routed.request.started_ns)
+    }
+
+    /// Whether it has no answer because time ran out.
+    pub fn timed_out(&self) -> bool {
+        self.winner.is_none() && self.legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut))
+            && self.ended_ns >= self.routed.request.deadline_ns
+    }
+}

@@ -1,0 +1,120 @@
+//! A request that was admitted and routed: everything before the first leg.
+
+use std::sync::Arc;
+
+use super::{Live, Refusal, Request};
+use crate::admission::{Ask, Clause, Verdict, admit};
+use crate::budget::{AccountPath, Resource};
+use crate::router::{Decision, Inputs, decide};
+use crate::snapshot::{Mask, PlanSpec, Snapshot};
+
+/// Fills what the request leaves unstated from the policy's defaults.
+fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
+    let defaults = &snapshot.spec.defaults;
+    let fill = |mine: &mut Option<Arc<str>>, default: &Option<Arc<str>>| {
+        if mine.is_none() {
+            mine.clone_from(default);
+        }
+    };
+    fill(&mut ask.task, &defaults.task);
+    fill(&mut ask.language, &defaults.language);
+    fill(&mut ask.data_class, &defaults.data_class);
+    fill(&mut ask.jurisdiction, &defaults.jurisdiction);
+    ask
+}
+
+/// The models whose worst case fits into the headroom of the path, now.
+fn affordable(snapshot: &Snapshot, path: &AccountPath, tokens_in: u64) -> Mask {
+    let all = Mask::first(snapshot.spec.models.len());
+    if path.is_empty() {
+        return all;
+    }
+    let headroom = Resource::ALL.map(|resource| path.headroom(resource).unwrap_or(u64::MAX));
+    if headroom.iter().all(|left| *left == u64::MAX) {
+        return all;
+    }
+    let fits = |index: &usize| {
+        let worst = snapshot.spec.models[*index].worst_case(tokens_in);
+        Resource::ALL.iter().zip(headroom).all(|(resource, left)| worst.get(*resource) <= left)
+    };
+    all.iter().filter(fits).collect()
+}
+
+/// A request that was admitted and routed: every input of the decision, and the decision.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// The population under which the request runs, whatever is swapped in meanwhile.
+    pub snapshot: Arc<Snapshot>,
+    /// The request, after the policy's defaults.
+    pub request: Request,
+    /// The models that the budget could pay for.
+    pub affordable: Mask,
+    /// Who may serve, and why the others may not.
+    pub verdict: Verdict,
+    /// The ranking.
+    pub decision: Decision,
+}
+
+impl Routed {
+    /// Admits and routes. Nothing is reserved or started yet. Also gives the accounts that will pay.
+    pub fn route(snapshot: Arc<Snapshot>, live: &Live, mut request: Request) -> Result<(Self, AccountPath), Refusal> {
+        request.ask = with_defaults(&snapshot, request.ask);
+        let path = live.accounts.path(&request.account, request.limits);
+        request.ask.money_is_limited = path.limits(Resource::NanoUsd);
+        let affordable = affordable(&snapshot, &path, request.tokens_in);
+        match Self::decided(snapshot, request, affordable) {
+            Ok(routed) => Ok((routed, path)),
+            Err(undecided) => Err(refusal(&undecided, &path)),
+        }
+    }
+
+    /// The pure part: with the budget's verdict given, the same inputs give the same decision. Gives the inputs back when nobody
+    /// is eligible.
+    pub(super) fn decided(snapshot: Arc<Snapshot>, request: Request, affordable: Mask) -> Result<Self, Box<Undecided>> {
+        let verdict = admit(&snapshot, &request.ask, &affordable);
+        let inputs = Inputs {
+            features: &request.features,
+            verdict: &verdict,
+            task: request.ask.task.as_deref(),
+            tokens_in: request.tokens_in,
+            seed: request.seed,
+        };
+        match decide(&snapshot, &inputs) {
+            Some(decision) => Ok(Self { snapshot, request, affordable, verdict, decision }),
+            None => Err(Box::new(Undecided { snapshot, request, verdict })),
+        }
+    }
+
+    /// The plan that carries the request out.
+    pub fn plan(&self) -> &PlanSpec {
+        self.snapshot.plan(self.request.ask.task.as_deref())
+    }
+}
+
+/// A request that nobody may serve.
+#[derive(Debug)]
+pub(super) struct Undecided {
+    snapshot: Arc<Snapshot>,
+    request: Request,
+    verdict: Verdict,
+}
+
+/// The most helpful of the reasons for which nobody is eligible.
+fn refusal(undecided: &Undecided, path: &AccountPath) -> Refusal {
+    let Undecided { snapshot, request, verdict } = undecided;
+    if let Some(task) = &request.ask.task
+        && snapshot.tasks.accepting(Some(task)).is_empty()
+    {
+        let known = snapshot.tasks.values().into_iter().map(str::to_owned).collect();
+        return Refusal::UnknownTask { task: Arc::clone(task), known };
+    }
+    // Who would serve if money were no object? The cheapest of them says what is missing.
+    let too_dear = (0..snapshot.spec.models.len()).filter(|index| verdict.failed(*index).eq([Clause::Budget]));
+    let worst = too_dear.map(|index| snapshot.spec.models[index].worst_case(request.tokens_in));
+    if let Some(least) = worst.min_by_key(|amounts| amounts.get(Resource::NanoUsd))
+        && let Err(refused) = path.reserve(least).map(drop)
+    {
+        return Refusal::BudgetExhausted(refused);
+    }
+    Refusal::NoEligibleModel(verdict.reasons(snapshot, &request.ask))
+}

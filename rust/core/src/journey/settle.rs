@@ -1,0 +1,82 @@
+//! Charging a leg, and counting a request.
+
+use std::sync::Arc;
+
+use super::{Finished, Live, Request};
+use crate::budget::{Amounts, CounterKey, Resource, Tally};
+use crate::leg::{Leg, Outcome};
+use crate::snapshot::Snapshot;
+
+const OVERHEAD: &str = "overhead";
+const NO_MODEL: &str = "-";
+
+/// Charges a leg that has ended, and counts it. Each leg passes here once.
+///
+/// A leg that was cut off (timeout, cancelled) is charged too: somebody worked. What it used is unknown, so it is taken to
+/// have read the prompt, to have written all that it might, and to have computed until now: over-counting is safe,
+/// silent refunds are not.
+pub(super) fn leg(snapshot: &Snapshot, live: &Live, request: &Request, leg: &mut Leg, now_ns: u64) {
+    let model = snapshot.model(leg.model);
+    let cut_off = matches!(leg.outcome, Some(Outcome::TimedOut | Outcome::Cancelled));
+    if cut_off && leg.usage.compute_ns == 0 {
+        leg.usage.compute_ns = now_ns.saturating_sub(leg.started_ns);
+        leg.usage.tokens_out = Some(u64::from(model.max_output_tokens));
+    }
+    let tokens_in = leg.usage.tokens_in.unwrap_or(request.tokens_in);
+    let tokens_out = leg.usage.tokens_out.unwrap_or(0);
+    let compute_us = leg.usage.compute_ns.div_ceil(1_000);
+    if let Some(reservation) = leg.reservation.take() {
+        leg.charged = Amounts::of(Resource::NanoUsd, model.price.of(tokens_in, tokens_out, compute_us))
+            .with(Resource::TokensIn, tokens_in)
+            .with(Resource::TokensOut, tokens_out)
+            .with(Resource::ComputeUs, compute_us);
+        reservation.settle(leg.charged);
+    }
+    let is = |outcome: Outcome| u64::from(leg.outcome == Some(outcome));
+    let (ok, timed_out, cancelled) = (is(Outcome::Ok), is(Outcome::TimedOut), is(Outcome::Cancelled));
+    let tally = Tally {
+        calls: 1,
+        ok,
+        timed_out,
+        cancelled,
+        failed: 1 - ok - timed_out - cancelled,
+        nano_usd: leg.charged.get(Resource::NanoUsd),
+        tokens_in,
+        tokens_out,
+        compute_ns: leg.usage.compute_ns,
+        latency_ns: now_ns.saturating_sub(leg.started_ns),
+    };
+    let key = CounterKey {
+        account: Arc::clone(&request.account),
+        model: Arc::clone(&model.id),
+        task: request.ask.task.clone().unwrap_or_else(|| "".into()),
+        role: leg.role.name(),
+    };
+    live.counters.add(key, &tally);
+}
+
+/// Counts a request that has ended: the orchestration as a role of its own, savings, one event.
+pub(super) fn request(live: &Live, finished: &Arc<Finished>) {
+    let request = &finished.routed.request;
+    let key = CounterKey {
+        account: Arc::clone(&request.account),
+        model: NO_MODEL.into(),
+        task: request.ask.task.clone().unwrap_or_else(|| "".into()),
+        role: OVERHEAD,
+    };
+    let answered = u64::from(finished.winner.is_some());
+    let tally = Tally {
+        calls: 1,
+        ok: answered,
+        failed: u64::from(finished.winner.is_none() && !finished.cancelled),
+        cancelled: u64::from(finished.cancelled),
+        compute_ns: finished.overhead_ns,
+        latency_ns: finished.ended_ns.saturating_sub(request.started_ns),
+        ..Tally::default()
+    };
+    live.counters.add(key, &tally);
+    if answered == 1 {
+        live.savings.count(finished.cost_nano_usd(), finished.baseline_nano_usd());
+    }
+    live.events.push(Arc::clone(finished));
+}

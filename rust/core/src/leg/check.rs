@@ -1,0 +1,25 @@
+//! Whether a reply keeps what the model's contract promises.
+
+use super::{Fault, Reply};
+use crate::Value;
+use crate::snapshot::Model;
+
+/// Refuses what nobody can use: a confidence outside [0, 1], a number that is none, a label that was not declared.
+pub fn check(reply: &Reply, model: &Model) -> Result<(), Fault> {
+    if let Some(confidence) = reply.confidence
+        && !(0.0..=1.0).contains(&confidence)
+    {
+        return Err(Fault::BadOutput(format!("confidence {confidence} is not in [0, 1]")));
+    }
+    if !reply.output.is_finite() {
+        return Err(Fault::BadOutput("the output holds NaN or infinity".into()));
+    }
+    if model.labels.is_empty() {
+        return Ok(());
+    }
+    match &reply.output {
+        Value::Text(label) if model.labels.contains(label) => Ok(()),
+        Value::Text(label) => Err(Fault::BadOutput(format!("{label:?} is not a label of the contract"))),
+        _ => Err(Fault::BadOutput("the contract promises a label, the output is none".into())),
+    }
+}

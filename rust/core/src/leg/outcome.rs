@@ -1,0 +1,66 @@
+//! How a leg ended, and why it was started.
+
+/// The one outcome of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A usable reply.
+    Ok,
+    /// The member said that it failed.
+    Failed,
+    /// The reply broke the contract.
+    BadOutput,
+    /// The member panicked.
+    Panicked,
+    /// Its timeout or the deadline passed.
+    TimedOut,
+    /// Nobody needed it any more.
+    Cancelled,
+    /// The payer could not afford it; it never ran.
+    NotAfforded,
+}
+
+impl Outcome {
+    /// The name of the outcome.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Failed => "failed",
+            Outcome::BadOutput => "bad_output",
+            Outcome::Panicked => "panicked",
+            Outcome::TimedOut => "timed_out",
+            Outcome::Cancelled => "cancelled",
+            Outcome::NotAfforded => "not_afforded",
+        }
+    }
+}
+
+/// Why a leg was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// It ranks first.
+    Best,
+    /// The one before it failed, and its manifest names this one.
+    DeclaredFallback,
+    /// The one before it failed, and this one is next in rank.
+    NextInRank,
+    /// It is the first stage of a cascade.
+    FirstStage,
+    /// The first stage was not sure enough.
+    Escalation,
+    /// The decision was not confident enough for one model.
+    Doubt,
+}
+
+impl Why {
+    /// The name of the reason.
+    pub fn name(self) -> &'static str {
+        match self {
+            Why::Best => "best",
+            Why::DeclaredFallback => "declared_fallback",
+            Why::NextInRank => "next_in_rank",
+            Why::FirstStage => "first_stage",
+            Why::Escalation => "escalation",
+            Why::Doubt => "doubt",
+        }
+    }
+}

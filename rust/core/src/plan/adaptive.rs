@@ -1,0 +1,32 @@
+//! One model when the decision is confident; else the top two at once, and the surer reply.
+//!
+//! This is the minimum viable ecology: it needs a router and two models, nothing else.
+
+use super::{Ending, Situation, Start, Step, direct};
+use crate::aggregate::best_confidence;
+use crate::leg::Why;
+
+pub(super) fn next(decision_confidence: f32, max_fallbacks: u8, situation: &Situation<'_>) -> Step {
+    let ranked = &situation.decision.ranked;
+    if situation.decision.chosen().confidence >= decision_confidence || ranked.len() < 2 {
+        return direct::next(max_fallbacks, situation);
+    }
+    let legs = situation.legs;
+    if legs.is_empty() {
+        let start = |at: usize| Start { model: ranked[at].model, why: Why::Doubt };
+        return Step::Start(vec![start(0), start(1)]);
+    }
+    if legs.iter().any(|leg| leg.running()) {
+        return Step::Wait;
+    }
+    let replies: Vec<_> =
+        legs.iter().map(|leg| leg.reply.as_ref().map(|reply| (&reply.output, reply.confidence))).collect();
+    if let Some(verdict) = best_confidence(&replies) {
+        let ending = if legs.len() == 2 && verdict.votes == 2 { Ending::Selected } else { Ending::FellBack };
+        return Step::done(verdict.index, ending);
+    }
+    if legs.len() >= 2 + usize::from(max_fallbacks) {
+        return Step::failed();
+    }
+    situation.after(legs[legs.len() - 1].model).map_or_else(Step::failed, |start| Step::Start(vec![start]))
+}

@@ -1,0 +1,51 @@
+//! A decision confidence for each eligible model.
+
+use std::sync::Arc;
+
+use super::decide::Inputs;
+use super::decision::{Basis, Ranked};
+use super::rules;
+use crate::snapshot::{ModelIndex, Snapshot};
+
+/// Confidences, their basis, and whom a rule prefers.
+pub(super) struct Scored {
+    pub(super) models: Vec<Ranked>,
+    pub(super) basis: Basis,
+    pub(super) preferred: Vec<ModelIndex>,
+}
+
+pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
+    let unscored = |index: usize| {
+        let model = &snapshot.spec.models[index];
+        Ranked {
+            model: index as ModelIndex,
+            confidence: 0.0,
+            expected_nano_usd: model.expected_nano_usd(inputs.tokens_in),
+            expected_compute_us: model.expected_compute_us(),
+            not_chosen: None,
+        }
+    };
+    let mut models: Vec<Ranked> = inputs.verdict.eligible().iter().map(unscored).collect();
+    // A router that knows only some of the eligible models cannot compare them with the others, so it steps back:
+    // uncalibrated guesses beside calibrated probabilities would be ranked as if they were the same thing.
+    let learned = snapshot.router.as_ref().filter(|_| {
+        models.iter().all(|ranked| snapshot.router_columns.contains(&Some(ranked.model)))
+    });
+    let Some(weights) = learned else {
+        let rule = rules::matching(snapshot, &inputs.features.signals);
+        for ranked in &mut models {
+            ranked.confidence = rules::confidence(snapshot.model(ranked.model), &inputs.features.signals, inputs.task);
+        }
+        let preferred = rule.map_or_else(Vec::new, |rule| rules::preferred(snapshot, rule, &models));
+        let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));
+        return Scored { models, basis: Basis::Rules(name), preferred };
+    };
+    let mut scores = vec![0.0; weights.table().columns()];
+    weights.table().score_into(inputs.features, &mut scores);
+    for (column, index) in snapshot.router_columns.iter().enumerate() {
+        if let Some(ranked) = models.iter_mut().find(|ranked| Some(ranked.model) == *index) {
+            ranked.confidence = weights.calibration()[column].probability(scores[column]);
+        }
+    }
+    Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Vec::new() }
+}

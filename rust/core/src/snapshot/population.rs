@@ -1,0 +1,251 @@
+//! The snapshot: a validated spec, the clause masks made from it, and the router's weights.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RouterWeights, SnapshotSpec, Stage};
+use crate::budget::Resource;
+
+const ANY: &str = "any";
+
+/// A spec that cannot be compiled. The control plane says so first and better; this is the last gate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The text is not a spec.
+    #[error("the compiled description is not valid: {0}")]
+    Syntax(String),
+    /// Too many models.
+    #[error("{0} models, the most is {MAX_MODELS}")]
+    TooManyModels(usize),
+    /// A position that no model has.
+    #[error("{place} names model {index}, there are {models}")]
+    NoSuchModel {
+        /// Where.
+        place: String,
+        /// The position.
+        index: ModelIndex,
+        /// How many there are.
+        models: usize,
+    },
+    /// An id that two models have.
+    #[error("two models are called {0}")]
+    Duplicate(Arc<str>),
+    /// A resource that does not exist.
+    #[error("account {account} limits {resource}, which is no resource")]
+    UnknownResource {
+        /// Whose limit.
+        account: String,
+        /// Of what.
+        resource: String,
+    },
+    /// The router's features are not the population's.
+    #[error("the router was fitted on features {router}, the population uses {population}")]
+    FeatureMismatch {
+        /// Digest of the router's spec.
+        router: String,
+        /// Digest of the population's spec.
+        population: String,
+    },
+    /// The features cannot be extracted.
+    #[error("the feature spec is not valid: {0}")]
+    Features(String),
+}
+
+/// Which models accept each value of one clause; those that accept `any` accept also what is unstated.
+#[derive(Clone, Debug, Default)]
+pub struct ClauseTable {
+    by_value: HashMap<Arc<str>, Mask>,
+    any: Mask,
+}
+
+impl ClauseTable {
+    fn of(models: &[Model], values: impl Fn(&Model) -> &[Arc<str>]) -> Self {
+        let mut table = Self::default();
+        for (index, model) in models.iter().enumerate() {
+            for value in values(model) {
+                if value.as_ref() == ANY {
+                    table.any.insert(index);
+                } else {
+                    table.by_value.entry(Arc::clone(value)).or_default().insert(index);
+                }
+            }
+        }
+        table
+    }
+
+    /// Those that accept `value`; for `None`, those that accept anything.
+    pub fn accepting(&self, value: Option<&str>) -> Mask {
+        match value.and_then(|value| self.by_value.get(value)) {
+            Some(mask) => mask.or(&self.any),
+            None => self.any,
+        }
+    }
+
+    /// Every value that some model names, sorted.
+    pub fn values(&self) -> Vec<&str> {
+        let mut values: Vec<&str> = self.by_value.keys().map(AsRef::as_ref).collect();
+        values.sort_unstable();
+        values
+    }
+
+    /// Those that accept anything.
+    pub fn any(&self) -> &Mask {
+        &self.any
+    }
+}
+
+/// One compiled population. Immutable; shared by every request that started under it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What it was compiled from.
+    pub spec: SnapshotSpec,
+    /// Counts the swaps of this process.
+    pub generation: u64,
+    /// SHA-256 over the canonical spec and the digest of the router's weights.
+    pub digest: Arc<str>,
+    /// The learned router, if there is one.
+    pub router: Option<RouterWeights>,
+    /// For each column of the router, the model it is about.
+    pub router_columns: Vec<Option<ModelIndex>>,
+    /// By role, stage, policy and privilege: what no request can change.
+    pub answering: Mask,
+    /// Active ones.
+    pub active: Mask,
+    /// Those that the policy admits.
+    pub permitted: Mask,
+    /// Those that have their privileges.
+    pub privileged: Mask,
+    /// Those whose price is known.
+    pub priced: Mask,
+    /// Tasks.
+    pub tasks: ClauseTable,
+    /// Languages.
+    pub languages: ClauseTable,
+    /// Modalities.
+    pub modalities: ClauseTable,
+    /// Data classes.
+    pub data_classes: ClauseTable,
+    /// Jurisdictions.
+    pub jurisdictions: ClauseTable,
+    /// The least `max_input_bytes` of all models: inputs below it need no look at each.
+    pub least_max_input_bytes: u64,
+}
+
+impl Snapshot {
+    /// Compiles a spec in JSON.
+    pub fn from_json(json: &str, router: Option<RouterWeights>, generation: u64) -> Result<Self, SnapshotError> {
+        let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
+        Self::compile(spec, router, generation)
+    }
+
+    /// Compiles a spec.
+    pub fn compile(
+        spec: SnapshotSpec,
+        router: Option<RouterWeights>,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
+        check(&spec)?;
+        if let Some(weights) = &router
+            && weights.table().spec() != &spec.features
+        {
+            let (router, population) = (weights.table().spec().digest(), spec.features.digest());
+            return Err(SnapshotError::FeatureMismatch { router, population });
+        }
+        let models = &spec.models;
+        let those = |test: &dyn Fn(&Model) -> bool| -> Mask {
+            models.iter().enumerate().filter(|(_, model)| test(model)).map(|(index, _)| index).collect()
+        };
+        let router_columns = router.as_ref().map_or_else(Vec::new, |weights| {
+            let position = |id: &Arc<str>| models.iter().position(|m| m.id == *id).map(|at| at as ModelIndex);
+            weights.models().iter().map(position).collect()
+        });
+        Ok(Self {
+            generation,
+            digest: digest(&spec, router.as_ref())?,
+            answering: those(&|model| model.role.answers()),
+            active: those(&|model| model.stage == Stage::Active),
+            permitted: those(&|model| model.denied_by.is_none()),
+            privileged: those(&|model| model.privileges_missing.is_empty()),
+            priced: those(&|model| model.price.known),
+            tasks: ClauseTable::of(models, |model| &model.tasks),
+            languages: ClauseTable::of(models, |model| &model.languages),
+            modalities: ClauseTable::of(models, |model| &model.modalities),
+            data_classes: ClauseTable::of(models, |model| &model.data_classes),
+            jurisdictions: ClauseTable::of(models, |model| &model.jurisdictions),
+            least_max_input_bytes: models.iter().map(|model| model.max_input_bytes).min().unwrap_or(0),
+            router_columns,
+            router,
+            spec,
+        })
+    }
+
+    /// The model at a position.
+    pub fn model(&self, index: ModelIndex) -> &Model {
+        &self.spec.models[usize::from(index)]
+    }
+
+    /// The position of a model by id or by name.
+    pub fn find(&self, name: &str) -> Option<ModelIndex> {
+        let models = &self.spec.models;
+        let by_id = models.iter().position(|model| model.id.as_ref() == name);
+        let by_name = || models.iter().position(|m| m.name.as_ref() == name && m.stage == Stage::Active);
+        by_id.or_else(by_name).map(|at| at as ModelIndex)
+    }
+
+    /// The plan of a task.
+    pub fn plan(&self, task: Option<&str>) -> &PlanSpec {
+        task.and_then(|task| self.spec.plans.get(task)).unwrap_or(&self.spec.default_plan)
+    }
+}
+
+fn check(spec: &SnapshotSpec) -> Result<(), SnapshotError> {
+    let models = spec.models.len();
+    if models > MAX_MODELS {
+        return Err(SnapshotError::TooManyModels(models));
+    }
+    spec.features.validate().map_err(|error| SnapshotError::Features(error.to_string()))?;
+    let mut seen = std::collections::HashSet::new();
+    for model in &spec.models {
+        if !seen.insert(&model.id) {
+            return Err(SnapshotError::Duplicate(Arc::clone(&model.id)));
+        }
+    }
+    let named = |place: &str, index: Option<ModelIndex>| match index {
+        Some(index) if usize::from(index) >= models => {
+            Err(SnapshotError::NoSuchModel { place: place.to_owned(), index, models })
+        }
+        _ => Ok(()),
+    };
+    named("baseline", spec.baseline)?;
+    for model in &spec.models {
+        named(&format!("fallback of {}", model.id), model.fallback)?;
+    }
+    for rule in &spec.routing.rules {
+        named(&format!("rule {}", rule.name), rule.model)?;
+    }
+    for plan in spec.plans.values().chain([&spec.default_plan]) {
+        if let PlanSpec::Cascade { first, then, .. } = plan {
+            named("a cascade", *first)?;
+            named("a cascade", *then)?;
+        }
+    }
+    for (account, limits) in &spec.accounts {
+        if let Some(resource) = limits.keys().find(|name| Resource::from_name(name).is_none()) {
+            return Err(SnapshotError::UnknownResource { account: account.clone(), resource: resource.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn digest(spec: &SnapshotSpec, router: Option<&RouterWeights>) -> Result<Arc<str>, SnapshotError> {
+    let json = serde_json::to_string(spec).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
+    let mut hasher = Sha256::new();
+    hasher.update(json.as_bytes());
+    if let Some(weights) = router {
+        hasher.update(weights.digest().as_bytes());
+    }
+    let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("sha256:{hex}").into())
+}

@@ -1,0 +1,40 @@
+//! Text → [`Features`] under a [`FeatureSpec`], and linear scores from them.
+//!
+//! **The problem.** A router has a few microseconds to look at a prompt of any size. It needs two things from that look:
+//! readable *signals* (length, code, maths, constraints, …) for rules that work before any data exists, and
+//! *n-gram features* precise enough for a linear model to be worth having. Both must come out the same on
+//! every machine and in every later version, or saved weights and replayed decisions lose their meaning.
+//!
+//! ```
+//! use ecology_core::text::{FeatureSpec, TaskType};
+//!
+//! let spec = FeatureSpec::default();
+//! let features = spec.extract("Prove step by step that 2^n > n for every n.");
+//! assert_eq!(features.signals.task_type(), TaskType::Maths);
+//! assert!(features.signals.get("depth") > Some(0.5));
+//! assert_eq!(features.indices.len(), features.values.len());
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `spec` | [`FeatureSpec`]: sizes, version, digest |
+//! | `window` | which bytes of a huge prompt are read |
+//! | `scan` | the one pass over the text: words, symbols, counts |
+//! | `ngrams` | hashed word and character n-grams (frozen) |
+//! | `cues` | words and pairs of words that say what a prompt wants |
+//! | `signals` | [`Signals`]: the named numbers, `complexity`, `depth` |
+//! | `task` | [`TaskType`] by typed rules |
+//! | `features` | [`Features`] and the extraction itself |
+//! | `table` | [`WeightTable`]: bucket-major weights and the scoring kernel |
+
+mod features;
+mod signals;
+mod spec;
+mod table;
+mod task;
+
+pub use features::Features;
+pub use signals::Signals;
+pub use spec::{FeatureSpec, SpecError};
+pub use table::{TableError, WeightTable};
+pub use task::{TaskType, task_type};

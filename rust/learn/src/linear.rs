@@ -1,0 +1,39 @@
+//! What a trainer returns.
+
+use ecology_core::text::{FeatureSpec, TableError, WeightTable};
+
+use crate::Rows;
+
+/// A linear head: `score[column] = bias[column] + Σ value · weights[index][column]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// `[dimension][columns]`, row-major.
+    pub weights: Vec<f32>,
+    /// `[columns]`.
+    pub bias: Vec<f32>,
+}
+
+impl Linear {
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Scores of one row.
+    pub fn score(&self, rows: &Rows, row: usize) -> Vec<f32> {
+        let mut scores = self.bias.clone();
+        let (indices, values) = rows.row(row);
+        for (&index, &value) in indices.iter().zip(values) {
+            let start = index as usize * self.columns();
+            for (score, weight) in scores.iter_mut().zip(&self.weights[start..start + self.columns()]) {
+                *score += value * weight;
+            }
+        }
+        scores
+    }
+
+    /// The same weights as a table for serving.
+    pub fn into_table(self, spec: FeatureSpec) -> Result<WeightTable, TableError> {
+        WeightTable::new(spec, self.columns(), &self.weights, &self.bias)
+    }
+}

@@ -1,0 +1,79 @@
+//! The current population and the live state: what one process serves from.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ecology_core::journey::Live;
+use ecology_core::snapshot::{ModelIndex, Snapshot};
+
+use crate::clock::Clock;
+use crate::members::Member;
+use crate::pool::Pool;
+
+/// The most threads that blocking members may occupy. Past it legs wait in line and time out there.
+const MOST_BLOCKING_THREADS: usize = 64;
+
+/// A snapshot and the loaded member of each model; `None` for one that never answers.
+#[derive(Debug)]
+pub struct Population {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Members, by [`ModelIndex`].
+    pub members: Vec<Option<Arc<dyn Member>>>,
+}
+
+impl Population {
+    /// The member of a model.
+    pub fn member(&self, model: ModelIndex) -> Option<&Arc<dyn Member>> {
+        self.members.get(usize::from(model)).and_then(Option::as_ref)
+    }
+}
+
+/// Serves requests from whatever population is current.
+#[derive(Debug)]
+pub struct Engine {
+    current: ArcSwap<Population>,
+    live: Arc<Live>,
+    clock: Clock,
+    pub(crate) compute: Pool,
+    pub(crate) blocking: Pool,
+}
+
+impl Engine {
+    /// Serves this population. Starts no thread.
+    pub fn new(population: Population) -> Self {
+        let live = Arc::new(Live::new());
+        live.adopt(&population.snapshot);
+        // One core is left to the threads that ask.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            current: ArcSwap::from_pointee(population),
+            live,
+            clock: Clock::start(),
+            compute: Pool::new("ecology-compute", cores.saturating_sub(1).max(1)),
+            blocking: Pool::new("ecology-blocking", MOST_BLOCKING_THREADS),
+        }
+    }
+
+    /// Serves another population from now on. Requests in flight end under the one that they began with; what was spent is
+    /// kept.
+    pub fn swap(&self, population: Population) {
+        self.live.adopt(&population.snapshot);
+        self.current.store(Arc::new(population));
+    }
+
+    /// The population now.
+    pub fn current(&self) -> Arc<Population> {
+        self.current.load_full()
+    }
+
+    /// What has happened in this process.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The clock of every time in this engine.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+}

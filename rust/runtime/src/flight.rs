@@ -1,0 +1,261 @@
+//! One journey and the legs that it has started.
+//!
+//! A flight does everything that can be done without waiting: it advances the journey, calls inline members, hands work
+//! to pools. Who waits, and how, is the carrier's affair; both carriers (a blocked thread, an event loop) drive the same flight.
+//!
+//! Work that is cut off half-way: a leg on a pool that has not begun is skipped; one that runs is left to run to its end and
+//! its post goes unread. Threads cannot be killed, so a bound on time is a promise about the answer, not about the thread.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
+use ecology_core::leg::{Fault, Reply};
+use ecology_core::snapshot::ModelIndex;
+
+use crate::clock::{Clock, thread_cpu_ns};
+use crate::engine::{Engine, Population};
+use crate::mailbox::{Mailbox, Notify, Post};
+use crate::members::{LegInput, Member, Place};
+
+/// A leg that the host has to start, on its event loop.
+#[derive(Clone, Debug)]
+pub struct HostLeg {
+    /// Position of the leg.
+    pub leg: usize,
+    /// What to call.
+    pub member: Arc<dyn Member>,
+}
+
+/// What a flight needs next.
+#[derive(Debug)]
+pub enum Pumped {
+    /// Nothing: it is over.
+    Done(Arc<Finished>),
+    /// Post, or a look at the clock at this time.
+    Waiting {
+        /// On the engine's clock.
+        wake_at_ns: u64,
+    },
+}
+
+/// A request being carried out.
+#[derive(Debug)]
+pub struct Flight {
+    engine: Arc<Engine>,
+    population: Arc<Population>,
+    /// Taken when it is over.
+    journey: Option<Journey>,
+    input: LegInput,
+    mailbox: Arc<Mailbox>,
+    /// One flag per leg that a pool may have queued: set when nobody waits for it any more.
+    unwanted: Vec<(usize, Arc<AtomicBool>)>,
+    host_legs: Vec<HostLeg>,
+    host_cancels: Vec<usize>,
+    wake_at_ns: u64,
+    overhead_ns: u64,
+}
+
+impl Flight {
+    /// Admits and routes a request under the current population. `began_ns` is the time at which the caller began to read it:
+    /// from there on the orchestration is charged.
+    pub fn begin(
+        engine: &Arc<Engine>,
+        population: Arc<Population>,
+        request: Request,
+        input: LegInput,
+        notify: Option<Notify>,
+        began_ns: u64,
+    ) -> Result<Self, Refusal> {
+        let wake_at_ns = request.deadline_ns;
+        let journey =
+            Journey::begin(Arc::clone(&population.snapshot), Arc::clone(engine.live()), request)?;
+        let overhead_ns = engine.clock().now_ns().saturating_sub(began_ns);
+        Ok(Self {
+            engine: Arc::clone(engine),
+            population,
+            journey: Some(journey),
+            input,
+            mailbox: Arc::new(Mailbox::new(notify)),
+            unwanted: Vec::new(),
+            host_legs: Vec::new(),
+            host_cancels: Vec::new(),
+            wake_at_ns,
+            overhead_ns,
+        })
+    }
+
+    /// Where legs that the host carries out are posted.
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// What legs are given.
+    pub fn input(&self) -> &LegInput {
+        &self.input
+    }
+
+    /// Legs that the host has to start; each is handed out once.
+    pub fn take_host_legs(&mut self) -> Vec<HostLeg> {
+        std::mem::take(&mut self.host_legs)
+    }
+
+    /// Legs of the host that nobody waits for any more.
+    pub fn take_host_cancels(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.host_cancels)
+    }
+
+    /// The first step.
+    pub fn start(&mut self) -> Option<Pumped> {
+        self.pump(VecDeque::from([Input::Start]))
+    }
+
+    /// Takes in whatever post there is, and looks at the clock.
+    pub fn poll(&mut self) -> Option<Pumped> {
+        let posts = self.mailbox.take();
+        self.deliver(posts)
+    }
+
+    /// Takes in post.
+    pub(crate) fn deliver(&mut self, posts: Vec<Post>) -> Option<Pumped> {
+        let mut inputs: VecDeque<Input> =
+            posts.into_iter().map(|(leg, result)| Input::LegDone { leg, result }).collect();
+        inputs.push_back(Input::Tick);
+        self.pump(inputs)
+    }
+
+    /// Gives up: running legs are cancelled and charged.
+    pub fn cancel(&mut self) -> Option<Pumped> {
+        self.pump(VecDeque::from([Input::Cancel]))
+    }
+
+    /// Carries out everything that follows from `inputs` without waiting. `None` once the flight was over before.
+    fn pump(&mut self, mut inputs: VecDeque<Input>) -> Option<Pumped> {
+        let clock = self.engine.clock();
+        let mut effects = Vec::new();
+        let mut inline: VecDeque<(usize, ModelIndex)> = VecDeque::new();
+        let mut mark_ns = clock.now_ns();
+        loop {
+            let Some(input) = inputs.pop_front() else {
+                // Only now, so that a leg on another thread is under way while an inline one runs.
+                let Some((leg, model)) = inline.pop_front() else { break };
+                let before_ns = clock.now_ns();
+                self.overhead_ns += before_ns.saturating_sub(mark_ns);
+                let result = self.call_inline(model, clock);
+                mark_ns = clock.now_ns();
+                inputs.push_back(Input::LegDone { leg, result });
+                continue;
+            };
+            self.journey.as_mut()?.advance(clock.now_ns(), input, &mut effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::StartLeg { leg, model, ends_by_ns } => {
+                        if let Some(result) = self.dispatch(leg, model, ends_by_ns, &mut inline) {
+                            inputs.push_back(Input::LegDone { leg, result: Err(result) });
+                        }
+                    }
+                    Effect::CancelLeg { leg } => self.forget(leg),
+                    Effect::WakeAt { at_ns } => self.wake_at_ns = at_ns,
+                    Effect::Finish => {
+                        self.overhead_ns += clock.now_ns().saturating_sub(mark_ns);
+                        let finished = self.journey.take()?.finished(self.overhead_ns)?;
+                        return Some(Pumped::Done(finished));
+                    }
+                }
+            }
+        }
+        self.overhead_ns += clock.now_ns().saturating_sub(mark_ns);
+        Some(Pumped::Waiting { wake_at_ns: self.wake_at_ns })
+    }
+
+    /// Sends a leg where its member runs. Gives a fault if that is nowhere.
+    fn dispatch(
+        &mut self,
+        leg: usize,
+        model: ModelIndex,
+        ends_by_ns: u64,
+        inline: &mut VecDeque<(usize, ModelIndex)>,
+    ) -> Option<Fault> {
+        let Some(member) = self.population.member(model) else {
+            return Some(Fault::Failed("the model is not loaded".into()));
+        };
+        let pool = match member.place() {
+            Place::Inline => {
+                inline.push_back((leg, model));
+                return None;
+            }
+            Place::Loop => {
+                self.host_legs.push(HostLeg { leg, member: Arc::clone(member) });
+                return None;
+            }
+            Place::Compute => &self.engine.compute,
+            Place::Thread => &self.engine.blocking,
+        };
+        let unwanted = Arc::new(AtomicBool::new(false));
+        self.unwanted.push((leg, Arc::clone(&unwanted)));
+        let (member, input, mailbox) = (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
+        let clock = self.engine.clock();
+        let job = move || {
+            // Work past its time is never started.
+            if !unwanted.load(Ordering::Relaxed) && clock.now_ns() < ends_by_ns {
+                mailbox.post(leg, call_timed(member.as_ref(), &input));
+            }
+        };
+        let refused = pool.submit(Box::new(job)).is_err();
+        refused.then(|| Fault::Failed("no thread could be started for it".into()))
+    }
+
+
+    fn call_inline(&self, model: ModelIndex, clock: Clock) -> Result<Reply, Fault> {
+        let Some(member) = self.population.member(model) else {
+            return Err(Fault::Failed("the model is not loaded".into()));
+        };
+        // Never blocks, so the wall's time is the processor's, and cheaper to read.
+        let started_ns = clock.now_ns();
+        let mut result = call(member.as_ref(), &self.input);
+        if let Ok(reply) = &mut result
+            && reply.usage.compute_ns == 0
+        {
+            reply.usage.compute_ns = clock.now_ns().saturating_sub(started_ns);
+        }
+        result
+    }
+
+    fn forget(&mut self, leg: usize) {
+        match self.unwanted.iter().find(|(at, _)| *at == leg) {
+            Some((_, unwanted)) => unwanted.store(true, Ordering::Relaxed),
+            None => self.host_cancels.push(leg),
+        }
+    }
+}
+
+/// A flight that is dropped under way (its caller is gone) cancels and settles its legs.
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.journey.is_some() {
+            self.cancel();
+        }
+    }
+}
+
+fn call_timed(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
+    let started_ns = thread_cpu_ns();
+    let mut result = call(member, input);
+    if let Ok(reply) = &mut result
+        && reply.usage.compute_ns == 0
+    {
+        reply.usage.compute_ns = thread_cpu_ns().saturating_sub(started_ns);
+    }
+    result
+}
+
+/// Calls a member; a panic in it fails this leg and nothing else.
+fn call(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
+    catch_unwind(AssertUnwindSafe(|| member.call(input))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Fault::Panicked(text.unwrap_or_else(|| "a panic without words".into())))
+    })
+}
