@@ -1,5 +1,84 @@
-"""Run a governed population of small models in place of one large one."""
+"""Run a governed population of small models in place of one large one.
 
-from ._core import __version__
+    import ecology as eco
 
-__all__ = ["__version__"]
+    with eco.Ecology.open("ecology.toml") as e:
+        answer = e.answer("Where is my card?", task="support")
+
+Importing is free and offline: names below are loaded when they are first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core import Answer, Decision, __version__, best_confidence, majority, replay, signals
+    from .ecology import Ecology, Savings
+    from .engine.description import Description, read_description
+    from .engine.request import Request
+    from .errors import EcologyError
+    from .messages import Reply
+    from .policy import Adaptive, Budget, Cascade, Direct, Policy
+    from .population import Contract, Manifest, Price, Role, Stage, Tier
+    from .population.registry import Registry
+    from .routing import Outcome, Router
+
+_HOMES = {
+    "._core": ("Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
+    ".ecology": ("Ecology", "Savings"),
+    ".engine.description": ("Description", "read_description"),
+    ".engine.request": ("Request",),
+    ".errors": ("EcologyError",),
+    ".messages": ("Reply",),
+    ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
+    ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
+    ".population.registry": ("Registry",),
+    ".routing": ("Outcome", "Router"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Adaptive",
+    "Answer",
+    "Budget",
+    "Cascade",
+    "Contract",
+    "Decision",
+    "Description",
+    "Direct",
+    "Ecology",
+    "EcologyError",
+    "Manifest",
+    "Outcome",
+    "Policy",
+    "Price",
+    "Registry",
+    "Reply",
+    "Request",
+    "Role",
+    "Router",
+    "Savings",
+    "Stage",
+    "Tier",
+    "__version__",
+    "best_confidence",
+    "majority",
+    "read_description",
+    "replay",
+    "signals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

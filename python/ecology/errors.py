@@ -192,7 +192,12 @@ class UnknownModel(RegistryError):
     known: Sequence[str] = ()
 
     def __str__(self) -> str:
-        return f"no model {self.model!r}; known: {', '.join(self.known) or 'none'}"
+        from difflib import get_close_matches  # here, since most processes never show this
+
+        bare = {known.partition("@")[0]: known for known in self.known} | {known: known for known in self.known}
+        near = get_close_matches(self.model, bare, n=1)
+        meant = f"did you mean {bare[near[0]]}? " if near else ""
+        return f"no model {self.model!r}; {meant}known: {', '.join(self.known) or 'none'}"
 
 
 @dataclass(eq=False)

@@ -1,9 +1,9 @@
 """What configures each kind of member. One file per backend; `BackendConfig` is the union of them."""
 
-from .callable import CallableBackend, Reply
+from .callable import CallableBackend
 from .linear import LinearBackend
 from .onnx import OnnxBackend
 
-__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "OnnxBackend", "Reply"]
+__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "OnnxBackend"]
 
 BackendConfig = LinearBackend | OnnxBackend | CallableBackend

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ..config import Config
 
@@ -13,4 +15,4 @@ class LinearBackend(Config):
     """`path`: a safetensors file that `ecology` trained, relative to the description."""
 
     kind: Literal["linear"]
-    path: str
+    path: Annotated[str, Field(min_length=1)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..config import Config
 
 __all__ = ["OnnxBackend"]
+
+FilePath = Annotated[str, Field(min_length=1)]
 
 
 class OnnxBackend(Config):
@@ -18,15 +20,42 @@ class OnnxBackend(Config):
     * `features`: the core's hashed features, as one dense float32 row of `2 ** buckets_log2` columns.
     * `text`: `tokenizer` → `encoder` (ONNX, gives `embedding`) → the head in `path`.
 
-    The output is read as scores over `labels` when there are any (softmax unless `probabilities`), else as a vector.
+    The output is read as scores over `labels` when there are any (softmax unless `probabilities`), else as a
+    vector. Paths are relative to the description.
+
+    Raises:
+        ValidationError: `text` without its two parts, the parts without `text`, or a label named twice.
     """
 
     kind: Literal["onnx"]
-    path: str
+    path: FilePath
     input: Literal["tensor", "features", "text"] = "tensor"
-    tokenizer: str | None = None
-    encoder: str | None = None
-    labels: tuple[str, ...] | None = None
+    tokenizer: FilePath | None = None
+    encoder: FilePath | None = None
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     probabilities: bool = False
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+
+    @model_validator(mode="after")
+    def _text_has_its_parts(self) -> Self:
+        parts = {"tokenizer": self.tokenizer, "encoder": self.encoder}
+        if self.input == "text":
+            absent = [name for name, path in parts.items() if path is None]
+            if absent:
+                raise ValueError(f'input = "text" needs {" and ".join(absent)}; write their paths beside it')
+        else:
+            idle = [name for name, path in parts.items() if path is not None]
+            if idle:
+                raise ValueError(
+                    f'{" and ".join(idle)} would not be read with input = "{self.input}"; '
+                    'write input = "text", or leave them out'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+            raise ValueError(f"labels holds {', '.join(twice)} twice; name each output once")
+        return self

@@ -1,6 +1,7 @@
 """What is allowed: policy, plans, routing rules, budgets."""
 
 from .budget import Budget
+from .pattern import matches
 from .plans import Adaptive, Cascade, Direct, Plan
 from .policy import Defaults, Limits, Policy
 from .routing import Routing, Rule
@@ -16,4 +17,5 @@ __all__ = [
     "Policy",
     "Routing",
     "Rule",
+    "matches",
 ]

@@ -12,7 +12,9 @@ __all__ = ["Budget"]
 
 NANO_USD_PER_USD = 1_000_000_000
 
-NotNegative = Annotated[float, Field(ge=0)]
+# Bounds keep every amount inside the core's signed 64-bit integers.
+Tokens = Annotated[int, Field(ge=0, le=9_000_000_000_000_000_000)]
+Milliseconds = Annotated[float, Field(ge=0, le=9e15)]
 
 
 class Budget(Config):
@@ -23,9 +25,9 @@ class Budget(Config):
     """
 
     usd: Annotated[float, Field(ge=0, le=9e9)] | None = None
-    tokens_in: Annotated[int, Field(ge=0)] | None = None
-    tokens_out: Annotated[int, Field(ge=0)] | None = None
-    compute_ms: NotNegative | None = None
+    tokens_in: Tokens | None = None
+    tokens_out: Tokens | None = None
+    compute_ms: Milliseconds | None = None
     deadline_ms: float | None = None
 
     def limits(self) -> dict[str, int]:

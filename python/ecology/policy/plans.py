@@ -1,7 +1,7 @@
 """How a request is carried out, as values: `direct`, `cascade`, `adaptive`.
 
-Every threshold names the confidence that it reads: a *decision* confidence comes from the prompt before any answer,
-a *leg* confidence from a member's own output.
+Every threshold names the confidence that it reads: a *decision* confidence comes from the prompt before any
+answer, a *leg* confidence from a member's own output.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ class Cascade(Config):
 
 
 class Adaptive(Config):
-    """Decision confidence ≥ `decision_confidence` → the best model alone; else the top two in parallel, and the
-    reply with the higher leg confidence is taken."""
+    """At `decision_confidence` or above the best model runs alone.
+
+    Below it the top two run in parallel, and the reply with the higher leg confidence is taken.
+    """
 
     kind: Literal["adaptive"] = "adaptive"
     decision_confidence: Probability

@@ -30,25 +30,27 @@ class Defaults(Config):
 class Limits(Config):
     """Bounds on a request and on what is kept about it."""
 
-    input_bytes: Annotated[int, Field(gt=0)] = 10_000_000
-    events: Annotated[int, Field(ge=0)] = 4096
+    input_bytes: Annotated[int, Field(gt=0, le=1_000_000_000)] = 10_000_000
+    events: Annotated[int, Field(ge=0, le=10_000_000)] = 4096
 
 
 class Policy(Config):
     """The whole of what is allowed.
 
-    `allow` and `deny` hold patterns over `name@version` (`fnmatch`: `*` and `?`), or over a family or licence as
-    `family:llama-*`, `licence:*-NC`. `deny` wins. `grants` maps a pattern to the privileges given to it.
+    `allow` and `deny` hold patterns over `name@version`, a family or a licence (see `policy/pattern.py`). `deny`
+    wins. `grants` maps a pattern to the privileges that the models it matches may use. `plans` binds a plan to a
+    task, `budgets` a limit to an account. `baseline` names the model that savings are counted against; without
+    one it is the dearest large model, or else the fallback.
     """
 
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
     allow: tuple[str, ...] = ("*",)
     deny: tuple[str, ...] = ()
-    grants: dict[str, tuple[str, ...]] = {}
+    grants: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     routing: Routing = Routing()
-    plans: dict[str, Plan] = {}
+    plans: dict[str, Plan] = Field(default_factory=dict)
     default_plan: Plan = Direct()
-    budgets: dict[str, Budget] = {}
+    budgets: dict[str, Budget] = Field(default_factory=dict)
     baseline: str | None = None
     log_text: Literal["none", "features", "full"] = "features"

@@ -10,9 +10,9 @@ True
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..config import Config
 
@@ -33,18 +33,28 @@ class Privilege(StrEnum):
 
 
 class Contract(Config):
-    """Clauses that admission checks (`tasks` … `max_input_bytes`) and promises that legs are held to."""
+    """Clauses that admission checks (`tasks` … `max_input_bytes`) and promises that legs are held to.
+
+    `labels` closes the set of outputs of a `label` model; `output_schema` (JSON Schema) that of a `json` model.
+    """
 
     tasks: Names = (ANY,)
     languages: Names = (ANY,)
     modalities: Names = ("text",)
     data_classes: Names = (ANY,)
     jurisdictions: Names = (ANY,)
-    max_input_bytes: Annotated[int, Field(gt=0)] = 1_000_000
+    max_input_bytes: Annotated[int, Field(gt=0, le=1_000_000_000)] = 1_000_000
     output: Literal["label", "text", "json", "vector"] = "text"
-    labels: tuple[str, ...] | None = None
+    labels: Names | None = None
     output_schema: dict[str, Any] | None = None
     privileges: frozenset[Privilege] = frozenset()
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+            raise ValueError(f"labels holds {', '.join(twice)} twice; name each label once")
+        return self
 
     def accepts(self, clause: str, value: str) -> bool:
         """Whether the list named `clause` holds `value` or `"any"`."""

@@ -29,7 +29,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class Digest(Config):
-    """A SHA-256, and how it is known: computed from *content*, *declared* by its owner, or *reported* by a server."""
+    """A SHA-256, and how it is known.
+
+    It was computed from *content*, *declared* by the model's owner, or *reported* by a server.
+    """
 
     value: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     kind: Literal["content", "declared", "reported"] = "content"
@@ -38,8 +41,9 @@ class Digest(Config):
 class Manifest(Config):
     """A model's identity, contract, price and bounds.
 
-    `timeout_ms` is mandatory: a leg without a bound is a leg that can hang. `expected_*` seed the estimates of
-    cost and latency until there are measurements.
+    `timeout_ms` is mandatory: a leg without a bound is a leg that can hang. `expected_*` seed the estimates
+    of cost and latency until there are measurements. `fallback` names the model (`name` or `name@version`) that
+    is asked when this one fails.
     """
 
     name: Name
@@ -59,7 +63,7 @@ class Manifest(Config):
     price: Price = Price()
     timeout_ms: Annotated[int, Field(gt=0, le=3_600_000)]
     fallback: str | None = None
-    max_output_tokens: Annotated[int, Field(gt=0)] = 1024
+    max_output_tokens: Annotated[int, Field(gt=0, le=100_000_000)] = 1024
     expected_latency_ms: Annotated[float, Field(ge=0)] | None = None
     expected_compute_ms: Annotated[float, Field(ge=0)] | None = None
 
@@ -68,9 +72,12 @@ class Manifest(Config):
         """`name@version`: the stable identity under which everything is counted."""
         return f"{self.name}@{self.version}"
 
-    def identity(self) -> str:
-        """SHA-256 over everything but the stage, which is the one thing about a version that changes."""
+    def canonical(self) -> str:
+        """Everything but the stage as JSON, the same text for equal manifests in every process."""
         facts: dict[str, Any] = self.model_dump(mode="json", exclude={"stage"})
         facts["contract"]["privileges"] = sorted(facts["contract"]["privileges"])
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def identity(self) -> str:
+        """SHA-256 over everything but the stage, which is the one thing about a version that changes."""
+        return "sha256:" + hashlib.sha256(self.canonical().encode()).hexdigest()

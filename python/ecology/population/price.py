@@ -12,7 +12,7 @@ __all__ = ["NANO_USD_PER_USD", "Price"]
 
 NANO_USD_PER_USD = 1_000_000_000
 
-Usd = Annotated[float, Field(ge=0)]
+Usd = Annotated[float, Field(ge=0, le=9e9)]  # in nano-USD this fits a signed 64-bit integer
 
 
 class Price(Config):

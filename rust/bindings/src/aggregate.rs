@@ -7,7 +7,11 @@ use pyo3::types::PyDict;
 
 use crate::convert::py_to_value;
 
-fn wrap<'py>(py: Python<'py>, verdict: Option<Verdict>, replies: &[Bound<'py, PyAny>]) -> PyResult<Option<Bound<'py, PyDict>>> {
+fn wrap<'py>(
+    py: Python<'py>,
+    verdict: Option<Verdict>,
+    replies: &[Bound<'py, PyAny>],
+) -> PyResult<Option<Bound<'py, PyDict>>> {
     let Some(verdict) = verdict else { return Ok(None) };
     let dict = PyDict::new(py);
     dict.set_item("winner", &replies[verdict.index])?;
@@ -22,12 +26,18 @@ fn wrap<'py>(py: Python<'py>, verdict: Option<Verdict>, replies: &[Bound<'py, Py
 }
 
 fn values(replies: &[Bound<'_, PyAny>]) -> PyResult<Vec<Option<Value>>> {
-    replies.iter().map(|reply| if reply.is_none() { Ok(None) } else { py_to_value(reply).map(Some) }).collect()
+    replies
+        .iter()
+        .map(|reply| if reply.is_none() { Ok(None) } else { py_to_value(reply).map(Some) })
+        .collect()
 }
 
 /// The reply that most members gave, by canonical form; None is an abstention. No reply at all gives None.
 #[pyfunction]
-pub(crate) fn majority<'py>(py: Python<'py>, replies: Vec<Bound<'py, PyAny>>) -> PyResult<Option<Bound<'py, PyDict>>> {
+pub(crate) fn majority<'py>(
+    py: Python<'py>,
+    replies: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
     let values = values(&replies)?;
     let verdict = py.detach(|| aggregate::majority(&values.iter().map(Option::as_ref).collect::<Vec<_>>()));
     wrap(py, verdict, &replies)

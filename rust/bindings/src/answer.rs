@@ -92,9 +92,14 @@ impl Answer {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let output = self.output(py)?.map_or_else(|| Ok("None".to_owned()), |o| Ok::<_, PyErr>(o.repr()?.to_string()))?;
+        let output = self
+            .output(py)?
+            .map_or_else(|| Ok("None".to_owned()), |o| Ok::<_, PyErr>(o.repr()?.to_string()))?;
         let confidence = self.confidence().map_or_else(|| "None".to_owned(), |c| format!("{c:.3}"));
         let model = self.model().unwrap_or("");
-        Ok(format!("Answer(output={output}, confidence={confidence}, model={model:?}, ending={:?})", self.ending()))
+        Ok(format!(
+            "Answer(output={output}, confidence={confidence}, model={model:?}, ending={:?})",
+            self.ending()
+        ))
     }
 }

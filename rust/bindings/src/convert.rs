@@ -141,7 +141,8 @@ pub(crate) fn request(
     started_ns: u64,
     seed: u64,
 ) -> Request {
-    let arc = |word: fn(&RequestArgs) -> &Option<String>| args.and_then(|a| word(a).as_deref().map(Arc::from));
+    let arc =
+        |word: fn(&RequestArgs) -> &Option<String>| args.and_then(|a| word(a).as_deref().map(Arc::from));
     let limits = args.and_then(|a| a.limits.as_ref()).map(|limits| {
         let known = limits.iter().filter_map(|(name, amount)| Some((Resource::from_name(name)?, *amount)));
         known.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount))

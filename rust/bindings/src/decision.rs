@@ -62,7 +62,8 @@ impl Decision {
 
     /// Every input of the decision as JSON; `replay` makes it again from that.
     fn record(&self) -> PyResult<String> {
-        serde_json::to_string(&DecisionRecord::of(&self.routed)).map_err(|e| PyValueError::new_err(e.to_string()))
+        serde_json::to_string(&DecisionRecord::of(&self.routed))
+            .map_err(|e| PyValueError::new_err(e.to_string()))
     }
 
     fn __repr__(&self) -> String {
@@ -86,6 +87,7 @@ pub(crate) fn replay<'py>(
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
     let weights = router.map(|router| router.weights().clone());
     let snapshot = Snapshot::from_json(spec, weights, 0).map_err(|e| invalid(e.to_string()))?;
-    let routed = ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;
+    let routed =
+        ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;
     json_to_py(py, &routed.to_json())
 }

@@ -39,7 +39,8 @@ fn population(
     generation: u64,
 ) -> PyResult<Population> {
     let weights = router.map(|router| router.weights().clone());
-    let snapshot = Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
+    let snapshot =
+        Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
     let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
     Ok(Population { snapshot: Arc::new(snapshot), members })
 }
@@ -83,7 +84,12 @@ impl Engine {
 
     /// Serves another description from now on; requests in flight end under theirs. On an error nothing changes.
     #[pyo3(signature = (spec, members, router=None))]
-    fn swap(&self, spec: &str, members: Vec<Option<Py<Member>>>, router: Option<&RouterWeights>) -> PyResult<u64> {
+    fn swap(
+        &self,
+        spec: &str,
+        members: Vec<Option<Py<Member>>>,
+        router: Option<&RouterWeights>,
+    ) -> PyResult<u64> {
         let generation = self.generation.load(Ordering::Acquire) + 1;
         self.engine.swap(population(spec, &members, router, generation)?);
         self.generation.store(generation, Ordering::Release);
@@ -116,7 +122,8 @@ impl Engine {
     ) -> PyResult<Answer> {
         let result = py.detach(|| {
             let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
-            let flight = RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
+            let flight =
+                RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
             let launch = |legs: Vec<HostLeg>, mailbox: &Arc<Mailbox>| {
                 Python::attach(|py| launched(py, submit.as_ref(), legs, mailbox, &input));
             };
@@ -140,7 +147,9 @@ impl Engine {
         });
         match result {
             Ok(Ok(finished)) => Answer::wrap(py, finished),
-            Ok(Err(raised)) => Err(raised.unwrap_or_else(|| pyo3::exceptions::PyKeyboardInterrupt::new_err(()))),
+            Ok(Err(raised)) => {
+                Err(raised.unwrap_or_else(|| pyo3::exceptions::PyKeyboardInterrupt::new_err(())))
+            }
             Err(refused) => Err(errors::refusal(py, &refused)),
         }
     }
@@ -217,7 +226,11 @@ impl Engine {
             ecology_runtime::batch::in_parallel(&texts, |text| {
                 let mut scores = vec![0.0; columns];
                 router.table().score_into(&router.table().spec().extract(text), &mut scores);
-                scores.iter().zip(router.calibration()).map(|(score, platt)| platt.probability(*score)).collect::<Vec<_>>()
+                scores
+                    .iter()
+                    .zip(router.calibration())
+                    .map(|(score, platt)| platt.probability(*score))
+                    .collect::<Vec<_>>()
             })
         });
         let flat = PyArray1::from_vec(py, rows.concat());

@@ -58,7 +58,10 @@ pub(crate) fn unanswered(py: Python<'_>, finished: &Finished) -> PyErr {
         facts.set_item("legs", json_to_py(py, &finished.to_json()["legs"])?)?;
         if finished.timed_out() {
             let request = &finished.routed.request;
-            facts.set_item("deadline_ms", request.deadline_ns.saturating_sub(request.started_ns) as f64 / 1e6)?;
+            facts.set_item(
+                "deadline_ms",
+                request.deadline_ns.saturating_sub(request.started_ns) as f64 / 1e6,
+            )?;
             return Ok(raise(py, "DeadlineExceeded", &facts));
         }
         Ok(raise(py, "AllLegsFailed", &facts))

@@ -66,7 +66,9 @@ pub(crate) fn launched(
 ) {
     let numbers: Vec<usize> = legs.iter().map(|leg| leg.leg).collect();
     let started = match submit {
-        Some(submit) => launches(py, legs, mailbox, input).and_then(|legs| submit.call1(py, (legs,)).map(drop)),
+        Some(submit) => {
+            launches(py, legs, mailbox, input).and_then(|legs| submit.call1(py, (legs,)).map(drop))
+        }
         None => Err(pyo3::exceptions::PyRuntimeError::new_err("no event loop was given")),
     };
     if let Err(error) = started {
@@ -94,7 +96,8 @@ impl Flight {
         py: Python<'_>,
         step: impl FnOnce(&mut RuntimeFlight) -> Option<Pumped> + Send,
     ) -> PyResult<(Option<Answer>, f64)> {
-        let pumped = py.detach(|| step(&mut self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner)));
+        let pumped =
+            py.detach(|| step(&mut self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner)));
         match pumped {
             Some(Pumped::Done(finished)) => Ok((Some(Answer::wrap(py, finished)?), 0.0)),
             Some(Pumped::Waiting { wake_at_ns }) => {

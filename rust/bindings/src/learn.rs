@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use ecology_core::text::FeatureSpec;
-use ecology_learn::{self as learn, LearnError, Linear, LogisticOptions, Rows, SoftmaxOptions};
+use ecology_core::text::{FeatureSpec, WeightTable};
+use ecology_learn::{self as learn, Linear, LogisticOptions, Rows, SoftmaxOptions};
 use ecology_runtime::artifact::{Artifact, Meaning};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
@@ -44,6 +44,28 @@ impl Features {
         self.rows.len()
     }
 
+    /// Scores float32 [n, columns] under a head: rows · weights + bias.
+    fn score<'py>(
+        &self,
+        py: Python<'py>,
+        weights: PyReadonlyArray2<'py, f32>,
+        bias: PyReadonlyArray1<'py, f32>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let (buckets, columns) = weights.as_array().dim();
+        let bias = bias.to_vec()?;
+        if buckets != self.spec.buckets() || columns != bias.len() {
+            return Err(refused(format!(
+                "weights are [{buckets}, {columns}] and bias [{}], the features have {} buckets",
+                bias.len(),
+                self.spec.buckets()
+            )));
+        }
+        let linear = Linear { weights: weights.as_array().iter().copied().collect(), bias };
+        let scores =
+            py.detach(|| (0..self.rows.len()).flat_map(|row| linear.score(&self.rows, row)).collect());
+        matrix(py, scores, columns)
+    }
+
     /// The feature spec, as JSON.
     #[getter]
     fn features(&self) -> PyResult<String> {
@@ -80,30 +102,41 @@ fn matrix<'py>(py: Python<'py>, numbers: Vec<f32>, columns: usize) -> PyResult<B
     PyArray1::from_vec(py, numbers).reshape([rows, columns])
 }
 
-/// Trains a linear classifier and writes it to `path`; returns the digest. `labels` are uint32 [n], positions in `names`.
+/// Trains a linear classifier: weights [buckets, columns] and bias [columns].
 #[pyfunction]
-#[pyo3(signature = (rows, labels, names, path, temperature=1.0, seed=0, progress=None))]
-#[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
-pub(crate) fn fit_classifier(
-    py: Python<'_>,
+#[pyo3(signature = (rows, labels, columns, seed=0, progress=None))]
+pub(crate) fn fit_sparse<'py>(
+    py: Python<'py>,
     rows: &Features,
-    labels: PyReadonlyArray1<'_, u32>,
-    names: Vec<String>,
-    path: PathBuf,
-    temperature: f32,
+    labels: PyReadonlyArray1<'py, u32>,
+    columns: usize,
     seed: u64,
     progress: Option<Py<PyAny>>,
-) -> PyResult<String> {
+) -> PyResult<Head<'py>> {
     let labels = labels.to_vec()?;
-    let shown = path.display().to_string();
     let tell = teller(progress);
-    let table = py.detach(|| {
-        let options = softmax(false, seed);
-        let linear = learn::fit_softmax(&rows.rows, &labels, names.len(), rows.spec.buckets(), &options, &tell)?;
-        Ok::<_, LearnError>(linear.into_table(rows.spec.clone()))
+    let linear = py.detach(|| {
+        learn::fit_softmax(&rows.rows, &labels, columns, rows.spec.buckets(), &softmax(false, seed), &tell)
     });
-    let table = table.map_err(refused)?.map_err(refused)?;
+    head(py, linear.map_err(refused)?)
+}
+
+/// Writes a linear classifier over the features of `rows` to `path`; returns its digest. Weights are float32
+/// [buckets, columns], bias [columns], as `fit_sparse` gives them; scores are divided by `temperature` before the softmax.
+#[pyfunction]
+pub(crate) fn write_classifier(
+    py: Python<'_>,
+    path: PathBuf,
+    rows: &Features,
+    weights: PyReadonlyArray2<'_, f32>,
+    bias: PyReadonlyArray1<'_, f32>,
+    names: Vec<String>,
+    temperature: f32,
+) -> PyResult<String> {
+    let flat: Vec<f32> = weights.as_array().iter().copied().collect();
+    let table = WeightTable::new(rows.spec.clone(), names.len(), &flat, &bias.to_vec()?).map_err(refused)?;
     let meaning = Meaning::Classifier { labels: names, temperature };
+    let shown = path.display().to_string();
     py.detach(|| Artifact::write(&path, &table, &meaning)).map_err(|e| errors::artifact(py, &shown, &e))
 }
 

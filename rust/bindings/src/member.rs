@@ -38,6 +38,17 @@ impl Member {
         self.digest.as_deref()
     }
 
+    /// Where it runs: `inline`, `compute`, `thread` or `loop`.
+    #[getter]
+    fn place(&self) -> &'static str {
+        match self.member.place() {
+            Place::Inline => "inline",
+            Place::Compute => "compute",
+            Place::Thread => "thread",
+            Place::Loop => "loop",
+        }
+    }
+
     /// The labels that it can return, if it says so.
     #[getter]
     fn labels(&self) -> Vec<&str> {

@@ -22,7 +22,11 @@ pub(crate) fn default_features() -> PyResult<String> {
 /// The named signals of a text, by name; among them `complexity` and `depth` in [0, 1].
 #[pyfunction]
 #[pyo3(signature = (text, features=None))]
-pub(crate) fn signals<'py>(py: Python<'py>, text: &str, features: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn signals<'py>(
+    py: Python<'py>,
+    text: &str,
+    features: Option<&str>,
+) -> PyResult<Bound<'py, PyDict>> {
     let spec = spec(features)?;
     let extracted = py.detach(|| spec.extract(text));
     let dict = PyDict::new(py);

@@ -34,7 +34,9 @@ pub enum LearnError {
         columns: usize,
     },
     /// A feature index that no weight stands for.
-    #[error("row {row} has feature index {index} but the dimension is {dimension}: pass the buckets of the spec that made the rows")]
+    #[error(
+        "row {row} has feature index {index} but the dimension is {dimension}: pass the buckets of the spec that made the rows"
+    )]
     IndexOutOfRange {
         /// First such row.
         row: usize,

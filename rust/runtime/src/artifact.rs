@@ -84,7 +84,8 @@ impl Artifact {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let about = metadata.get(ENTRY).ok_or_else(|| format(format!("it has no entry {ENTRY:?}")))?;
-        let About { format: version, features: spec, meaning } = serde_json::from_str(about).map_err(format)?;
+        let About { format: version, features: spec, meaning } =
+            serde_json::from_str(about).map_err(format)?;
         if version != FORMAT {
             return Err(format(format!("its format is {version:?}, this release reads {FORMAT:?}")));
         }
@@ -110,10 +111,10 @@ impl Artifact {
         let (weights, bias) = (little_endian(&table.weights()), little_endian(table.bias()));
         let shape = vec![table.spec().buckets(), table.columns()];
         let view = |shape, bytes| TensorView::new(Dtype::F32, shape, bytes).map_err(format);
-        let tensors =
-            [("bias", view(vec![table.columns()], &bias)?), ("weights", view(shape, &weights)?)];
+        let tensors = [("bias", view(vec![table.columns()], &bias)?), ("weights", view(shape, &weights)?)];
         // One entry: a map of several would be written in an order that differs from run to run.
-        let about = About { format: FORMAT.to_owned(), features: table.spec().clone(), meaning: meaning.clone() };
+        let about =
+            About { format: FORMAT.to_owned(), features: table.spec().clone(), meaning: meaning.clone() };
         let about = serde_json::to_string(&about).map_err(format)?;
         let metadata = HashMap::from([(ENTRY.to_owned(), about)]);
         serialize(tensors, Some(metadata)).map_err(format)

@@ -70,8 +70,7 @@ impl Flight {
         began_ns: u64,
     ) -> Result<Self, Refusal> {
         let wake_at_ns = request.deadline_ns;
-        let journey =
-            Journey::begin(Arc::clone(&population.snapshot), Arc::clone(engine.live()), request)?;
+        let journey = Journey::begin(Arc::clone(&population.snapshot), Arc::clone(engine.live()), request)?;
         let overhead_ns = engine.clock().now_ns().saturating_sub(began_ns);
         Ok(Self {
             engine: Arc::clone(engine),
@@ -206,7 +205,6 @@ impl Flight {
         let refused = pool.submit(Box::new(job)).is_err();
         refused.then(|| Fault::Failed("no thread could be started for it".into()))
     }
-
 
     fn call_inline(&self, model: ModelIndex, clock: Clock) -> Result<Reply, Fault> {
         let Some(member) = self.population.member(model) else {

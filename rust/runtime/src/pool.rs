@@ -32,7 +32,10 @@ pub(crate) struct Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("name", &self.name).field("most_threads", &self.most_threads).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("name", &self.name)
+            .field("most_threads", &self.most_threads)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,7 +111,7 @@ mod tests {
         let pool = Pool::new("test", 4);
         let (release, blocked) = mpsc::channel::<()>();
         let (done, finished) = mpsc::channel();
-        assert!(pool.submit(Box::new(move || drop(blocked.recv()))).is_ok());
+        assert!(pool.submit(Box::new(move || assert!(blocked.recv().is_err()))).is_ok());
         for n in 0..10 {
             let done = done.clone();
             assert!(pool.submit(Box::new(move || done.send(n).unwrap())).is_ok());

@@ -91,7 +91,9 @@ impl Clause {
             Clause::DataClass => contract(&model.data_classes, &ask.data_class),
             Clause::Jurisdiction => contract(&model.jurisdictions, &ask.jurisdiction),
             Clause::InputSize => format!("reads {} bytes, not {}", model.max_input_bytes, ask.input_bytes),
-            Clause::UnknownPrice => "its price is unknown and money is limited; state a price, 0 for free".to_owned(),
+            Clause::UnknownPrice => {
+                "its price is unknown and money is limited; state a price, 0 for free".to_owned()
+            }
             Clause::Budget => "its worst case does not fit into the budget".to_owned(),
         };
         format!("{}: {words}", self.name())

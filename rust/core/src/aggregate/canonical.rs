@@ -82,7 +82,9 @@ fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) {
     let _ = match (number.as_i64(), number.as_u64(), number.as_f64()) {
         (Some(integer), _, _) => write!(out, "{integer}"),
         (_, Some(integer), _) => write!(out, "{integer}"),
-        (_, _, Some(float)) if float.fract() == 0.0 && float.abs() <= EXACT => write!(out, "{}", float as i64),
+        (_, _, Some(float)) if float.fract() == 0.0 && float.abs() <= EXACT => {
+            write!(out, "{}", float as i64)
+        }
         (_, _, Some(float)) => write!(out, "{float:e}"),
         (None, None, None) => write!(out, "{number}"),
     };

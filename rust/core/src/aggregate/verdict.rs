@@ -44,13 +44,20 @@ pub struct Verdict {
 impl Verdict {
     /// Builds the verdict from the size of each camp; the sums run from the largest camp to the smallest, so that they
     /// do not depend on the order of the votes.
-    pub(super) fn of_camps(index: usize, support: usize, abstentions: usize, tie: TieRule, mut camps: Vec<usize>) -> Self {
+    pub(super) fn of_camps(
+        index: usize,
+        support: usize,
+        abstentions: usize,
+        tie: TieRule,
+        mut camps: Vec<usize>,
+    ) -> Self {
         camps.sort_unstable_by(|a, b| b.cmp(a));
         let votes: usize = camps.iter().sum();
         let pairs = votes * votes.saturating_sub(1) / 2;
         let agreeing: usize = camps.iter().map(|size| size * (size - 1) / 2).sum();
         let disagreement = if pairs == 0 { 0.0 } else { 1.0 - agreeing as f64 / pairs as f64 };
-        let entropy_bits = camps.iter().map(|&size| size as f64 / votes as f64).map(|p| -p * p.log2()).sum::<f64>();
+        let entropy_bits =
+            camps.iter().map(|&size| size as f64 / votes as f64).map(|p| -p * p.log2()).sum::<f64>();
         Self { index, support, votes, abstentions, tie, disagreement, entropy_bits: entropy_bits.max(0.0) }
     }
 }

@@ -85,9 +85,10 @@ impl Account {
                 continue;
             }
             let limit = self.limit[resource as usize].load(Ordering::Acquire);
-            let outcome = self.held[resource as usize].fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
-                held.checked_add(needed).filter(|sum| *sum <= limit)
-            });
+            let outcome =
+                self.held[resource as usize].fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
+                    held.checked_add(needed).filter(|sum| *sum <= limit)
+                });
             if let Err(held) = outcome {
                 for earlier in &Resource::ALL[..done] {
                     self.held[*earlier as usize].fetch_sub(amounts.get(*earlier), Ordering::AcqRel);

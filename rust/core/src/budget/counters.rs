@@ -78,8 +78,11 @@ impl Counters {
 
     /// Every tally, ordered by key.
     pub fn all(&self) -> Vec<(CounterKey, Tally)> {
-        let mut all: Vec<_> =
-            self.shards.iter().flat_map(|s| s.lock().iter().map(|(k, t)| (k.clone(), *t)).collect::<Vec<_>>()).collect();
+        let mut all: Vec<_> = self
+            .shards
+            .iter()
+            .flat_map(|s| s.lock().iter().map(|(k, t)| (k.clone(), *t)).collect::<Vec<_>>())
+            .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }

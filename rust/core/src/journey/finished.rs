@@ -74,7 +74,8 @@ impl Finished {
 
     /// Whether it has no answer because time ran out.
     pub fn timed_out(&self) -> bool {
-        self.winner.is_none() && self.legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut))
+        self.winner.is_none()
+            && self.legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut))
             && self.ended_ns >= self.routed.request.deadline_ns
     }
 }

@@ -71,10 +71,14 @@ impl Journey {
                     let ending = if winner.is_some() { Ending::EscalationFailed } else { Ending::Failed };
                     return self.finish(ending, winner, now_ns, effects);
                 }
-                Step::Start(starts) => starts.into_iter().for_each(|start| self.start(start, now_ns, effects)),
+                Step::Start(starts) => {
+                    starts.into_iter().for_each(|start| self.start(start, now_ns, effects))
+                }
                 Step::Wait => {
-                    let soonest = self.legs.iter().filter(|leg| leg.running()).map(|leg| leg.ends_by_ns).min();
-                    effects.push(Effect::WakeAt { at_ns: soonest.unwrap_or(self.routed.request.deadline_ns) });
+                    let soonest =
+                        self.legs.iter().filter(|leg| leg.running()).map(|leg| leg.ends_by_ns).min();
+                    effects
+                        .push(Effect::WakeAt { at_ns: soonest.unwrap_or(self.routed.request.deadline_ns) });
                     return;
                 }
             }
@@ -174,4 +178,3 @@ impl Journey {
         Some(finished)
     }
 }
-

@@ -41,7 +41,9 @@ pub struct DecisionRecord {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// It was made under another snapshot.
-    #[error("the record was made under snapshot {record}, this is {current}; compile the description of that day")]
+    #[error(
+        "the record was made under snapshot {record}, this is {current}; compile the description of that day"
+    )]
     OtherSnapshot {
         /// The record's.
         record: Arc<str>,
@@ -65,7 +67,11 @@ impl DecisionRecord {
         Self {
             snapshot: Arc::clone(&snapshot.digest),
             ask: request.ask.clone(),
-            affordable: routed.affordable.iter().map(|index| Arc::clone(&snapshot.spec.models[index].id)).collect(),
+            affordable: routed
+                .affordable
+                .iter()
+                .map(|index| Arc::clone(&snapshot.spec.models[index].id))
+                .collect(),
             tokens_in: request.tokens_in,
             now_ns: request.started_ns,
             seed: request.seed,

@@ -57,7 +57,11 @@ pub struct Routed {
 
 impl Routed {
     /// Admits and routes. Nothing is reserved or started yet. Also gives the accounts that will pay.
-    pub fn route(snapshot: Arc<Snapshot>, live: &Live, mut request: Request) -> Result<(Self, AccountPath), Refusal> {
+    pub fn route(
+        snapshot: Arc<Snapshot>,
+        live: &Live,
+        mut request: Request,
+    ) -> Result<(Self, AccountPath), Refusal> {
         request.ask = with_defaults(&snapshot, request.ask);
         let path = live.accounts.path(&request.account, request.limits);
         request.ask.money_is_limited = path.limits(Resource::NanoUsd);
@@ -70,7 +74,11 @@ impl Routed {
 
     /// The pure part: with the budget's verdict given, the same inputs give the same decision. Gives the inputs back when nobody
     /// is eligible.
-    pub(super) fn decided(snapshot: Arc<Snapshot>, request: Request, affordable: Mask) -> Result<Self, Box<Undecided>> {
+    pub(super) fn decided(
+        snapshot: Arc<Snapshot>,
+        request: Request,
+        affordable: Mask,
+    ) -> Result<Self, Box<Undecided>> {
         let verdict = admit(&snapshot, &request.ask, &affordable);
         let inputs = Inputs {
             features: &request.features,
@@ -109,7 +117,8 @@ fn refusal(undecided: &Undecided, path: &AccountPath) -> Refusal {
         return Refusal::UnknownTask { task: Arc::clone(task), known };
     }
     // Who would serve if money were no object? The cheapest of them says what is missing.
-    let too_dear = (0..snapshot.spec.models.len()).filter(|index| verdict.failed(*index).eq([Clause::Budget]));
+    let too_dear =
+        (0..snapshot.spec.models.len()).filter(|index| verdict.failed(*index).eq([Clause::Budget]));
     let worst = too_dear.map(|index| snapshot.spec.models[index].worst_case(request.tokens_in));
     if let Some(least) = worst.min_by_key(|amounts| amounts.get(Resource::NanoUsd))
         && let Err(refused) = path.reserve(least).map(drop)

@@ -30,10 +30,12 @@ pub(super) fn next(
         }
         [one] => {
             let start = second(then, situation).map(|model| Start { model, why: Why::NextInRank });
-            let start = situation.snapshot.model(one.model).fallback.filter(|model| situation.open(*model)).map_or(
-                start,
-                |model| Some(Start { model, why: Why::DeclaredFallback }),
-            );
+            let start = situation
+                .snapshot
+                .model(one.model)
+                .fallback
+                .filter(|model| situation.open(*model))
+                .map_or(start, |model| Some(Start { model, why: Why::DeclaredFallback }));
             start.map_or_else(Step::failed, |start| Step::Start(vec![start]))
         }
         [one, two, ..] => match (one.ok(), two.ok()) {
@@ -52,7 +54,13 @@ fn cheapest(situation: &Situation<'_>) -> Option<ModelIndex> {
         let tier = situation.snapshot.model(*model).tier;
         (ranked.map(|r| (r.expected_nano_usd, r.expected_compute_us)), tier)
     };
-    situation.decision.ranked.iter().map(|ranked| ranked.model).filter(|model| situation.open(*model)).min_by_key(price)
+    situation
+        .decision
+        .ranked
+        .iter()
+        .map(|ranked| ranked.model)
+        .filter(|model| situation.open(*model))
+        .min_by_key(price)
 }
 
 fn second(then: Option<ModelIndex>, situation: &Situation<'_>) -> Option<ModelIndex> {
@@ -63,7 +71,8 @@ fn second(then: Option<ModelIndex>, situation: &Situation<'_>) -> Option<ModelIn
         None => {
             let ranked = situation.decision.ranked.iter().filter(|ranked| situation.open(ranked.model));
             let surest = ranked.max_by(|a, b| {
-                let dearer = (a.expected_nano_usd, a.expected_compute_us).cmp(&(b.expected_nano_usd, b.expected_compute_us));
+                let dearer = (a.expected_nano_usd, a.expected_compute_us)
+                    .cmp(&(b.expected_nano_usd, b.expected_compute_us));
                 a.confidence.total_cmp(&b.confidence).then(dearer)
             });
             surest.map(|ranked| ranked.model)

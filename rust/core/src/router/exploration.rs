@@ -47,8 +47,19 @@ mod tests {
     use super::*;
 
     fn decision(n: u16) -> Decision {
-        let ranked = |model| Ranked { model, confidence: 0.5, expected_nano_usd: 0, expected_compute_us: 0, not_chosen: None };
-        Decision { ranked: (0..n).map(ranked).collect(), basis: Basis::Rules(None), propensity: 1.0, explored: false }
+        let ranked = |model| Ranked {
+            model,
+            confidence: 0.5,
+            expected_nano_usd: 0,
+            expected_compute_us: 0,
+            not_chosen: None,
+        };
+        Decision {
+            ranked: (0..n).map(ranked).collect(),
+            basis: Basis::Rules(None),
+            propensity: 1.0,
+            explored: false,
+        }
     }
 
     #[test]
@@ -67,7 +78,10 @@ mod tests {
         for (count, propensity) in chosen.iter().zip(propensity) {
             // Four standard deviations.
             let slack = 4.0 * (propensity * (1.0 - propensity) / 40_000.0).sqrt();
-            assert!((f64::from(*count) / 40_000.0 - propensity).abs() < slack, "{chosen:?} against {propensity}");
+            assert!(
+                (f64::from(*count) / 40_000.0 - propensity).abs() < slack,
+                "{chosen:?} against {propensity}"
+            );
         }
     }
 }

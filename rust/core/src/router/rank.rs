@@ -41,15 +41,23 @@ struct Order<'s> {
 impl Order<'_> {
     fn compare(&self, a: &Ranked, b: &Ranked) -> Ordering {
         match self.objective {
-            Objective::Utility => self.utility(b).total_cmp(&self.utility(a)).then_with(|| self.cheaper(a, b)),
+            Objective::Utility => {
+                self.utility(b).total_cmp(&self.utility(a)).then_with(|| self.cheaper(a, b))
+            }
             Objective::Cheapest => {
                 let (reaches_a, reaches_b) = (a.confidence >= self.target, b.confidence >= self.target);
                 reaches_b.cmp(&reaches_a).then_with(|| {
                     if reaches_a {
                         self.cheaper(a, b).then_with(|| b.confidence.total_cmp(&a.confidence))
                     } else {
-                        let doubt = if self.doubtful { self.is_fallback(b).cmp(&self.is_fallback(a)) } else { Ordering::Equal };
-                        doubt.then_with(|| b.confidence.total_cmp(&a.confidence)).then_with(|| self.cheaper(a, b))
+                        let doubt = if self.doubtful {
+                            self.is_fallback(b).cmp(&self.is_fallback(a))
+                        } else {
+                            Ordering::Equal
+                        };
+                        doubt
+                            .then_with(|| b.confidence.total_cmp(&a.confidence))
+                            .then_with(|| self.cheaper(a, b))
                     }
                 })
             }
@@ -58,7 +66,8 @@ impl Order<'_> {
 
     /// By money; models of one price (local ones, often 0) by compute; then by the label.
     fn cheaper(&self, a: &Ranked, b: &Ranked) -> Ordering {
-        let key = |r: &Ranked| (r.expected_nano_usd, r.expected_compute_us, self.snapshot.model(r.model).tier);
+        let key =
+            |r: &Ranked| (r.expected_nano_usd, r.expected_compute_us, self.snapshot.model(r.model).tier);
         key(a).cmp(&key(b))
     }
 

@@ -5,7 +5,7 @@
 //! the small tier and hard ones to the large; nothing measured them, which is why a decision made from them says
 //! that it is not calibrated.
 
-use crate::snapshot::{Conditions, Model, ModelIndex, Rule, Snapshot, Tier};
+use crate::snapshot::{Conditions, Model, ModelIndex, Role, Rule, Snapshot, Tier};
 use crate::text::Signals;
 
 use super::decision::Ranked;
@@ -46,9 +46,14 @@ pub(super) fn confidence(model: &Model, signals: &Signals, task: Option<&str>) -
         Tier::Medium => (0.92, 0.35),
         Tier::Large => (0.95, 0.15),
     };
-    // A model that names the task was made for it; one that accepts any task was not.
+    // A model that names the task was made for it. A specialist that does not is out of its niche: nobody said that it can
+    // do this, so it falls below any sensible target, and the doubt goes to the fallback.
     let made_for_it = task.is_some_and(|task| model.tasks.iter().any(|known| known.as_ref() == task));
     let hardness = signals.complexity().max(signals.depth());
-    let bonus = if made_for_it { 0.03 } else { 0.0 };
+    let bonus = match (made_for_it, model.role) {
+        (true, _) => 0.03,
+        (false, Role::Specialist) => -0.35,
+        (false, _) => 0.0,
+    };
     (plain - lost * hardness + bonus).clamp(0.0, 1.0)
 }

@@ -28,13 +28,15 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
     let mut models: Vec<Ranked> = inputs.verdict.eligible().iter().map(unscored).collect();
     // A router that knows only some of the eligible models cannot compare them with the others, so it steps back:
     // uncalibrated guesses beside calibrated probabilities would be ranked as if they were the same thing.
-    let learned = snapshot.router.as_ref().filter(|_| {
-        models.iter().all(|ranked| snapshot.router_columns.contains(&Some(ranked.model)))
-    });
+    let learned = snapshot
+        .router
+        .as_ref()
+        .filter(|_| models.iter().all(|ranked| snapshot.router_columns.contains(&Some(ranked.model))));
     let Some(weights) = learned else {
         let rule = rules::matching(snapshot, &inputs.features.signals);
         for ranked in &mut models {
-            ranked.confidence = rules::confidence(snapshot.model(ranked.model), &inputs.features.signals, inputs.task);
+            ranked.confidence =
+                rules::confidence(snapshot.model(ranked.model), &inputs.features.signals, inputs.task);
         }
         let preferred = rule.map_or_else(Vec::new, |rule| rules::preferred(snapshot, rule, &models));
         let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));

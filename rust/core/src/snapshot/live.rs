@@ -58,8 +58,11 @@ impl<E> Live<E> {
         let declared: Vec<&str> = snapshot.spec.accounts.keys().map(String::as_str).collect();
         self.accounts.unlimit_all_but(&declared);
         for (name, amounts) in &snapshot.spec.accounts {
-            let limits = amounts.iter().filter_map(|(resource, amount)| Some((Resource::from_name(resource)?, *amount)));
-            let limits = limits.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount));
+            let limits = amounts
+                .iter()
+                .filter_map(|(resource, amount)| Some((Resource::from_name(resource)?, *amount)));
+            let limits =
+                limits.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount));
             self.accounts.declare(name, limits);
         }
         self.events.bound(snapshot.spec.max_events);

@@ -19,4 +19,6 @@ pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
 pub use population::{Snapshot, SnapshotError};
 pub use router_weights::{Platt, RouterWeights, RouterWeightsError};
-pub use spec::{AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec};
+pub use spec::{
+    AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
+};

@@ -135,7 +135,11 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Compiles a spec in JSON.
-    pub fn from_json(json: &str, router: Option<RouterWeights>, generation: u64) -> Result<Self, SnapshotError> {
+    pub fn from_json(
+        json: &str,
+        router: Option<RouterWeights>,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
         let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
         Self::compile(spec, router, generation)
     }
@@ -233,7 +237,10 @@ fn check(spec: &SnapshotSpec) -> Result<(), SnapshotError> {
     }
     for (account, limits) in &spec.accounts {
         if let Some(resource) = limits.keys().find(|name| Resource::from_name(name).is_none()) {
-            return Err(SnapshotError::UnknownResource { account: account.clone(), resource: resource.clone() });
+            return Err(SnapshotError::UnknownResource {
+                account: account.clone(),
+                resource: resource.clone(),
+            });
         }
     }
     Ok(())

@@ -53,12 +53,18 @@ impl FeatureSpec {
                 violations.push(violation);
             }
         };
-        check(self.version == 1, format!("version {} is unknown: this release reads version 1", self.version));
+        check(
+            self.version == 1,
+            format!("version {} is unknown: this release reads version 1", self.version),
+        );
         check(self.word_ngrams <= 4, format!("word_ngrams is {}: at most 4", self.word_ngrams));
         check(self.char_ngram_max <= 8, format!("char_ngram_max is {}: at most 8", self.char_ngram_max));
         check(
             self.char_ngram_max == 0 || (1..=self.char_ngram_max).contains(&self.char_ngram_min),
-            format!("char_ngram_min is {}: 1 to char_ngram_max ({})", self.char_ngram_min, self.char_ngram_max),
+            format!(
+                "char_ngram_min is {}: 1 to char_ngram_max ({})",
+                self.char_ngram_min, self.char_ngram_max
+            ),
         );
         check(
             self.word_ngrams > 0 || self.char_ngram_max > 0,

@@ -42,12 +42,7 @@ pub enum TableError {
 
 impl WeightTable {
     /// Takes `weights` as `[buckets][columns]` and `bias` as `[columns]`.
-    pub fn new(
-        spec: FeatureSpec,
-        columns: usize,
-        weights: &[f32],
-        bias: &[f32],
-    ) -> Result<Self, TableError> {
+    pub fn new(spec: FeatureSpec, columns: usize, weights: &[f32], bias: &[f32]) -> Result<Self, TableError> {
         spec.validate()?;
         if columns == 0 {
             return Err(TableError::NoColumns);

@@ -1,0 +1,106 @@
+"""`ecology model register | list | show`: the registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..population import Role, Stage
+from .options import AsJson, File
+from .output import console, print_json
+
+__all__ = ["commands"]
+
+commands = typer.Typer(help="The registry of models.", no_args_is_help=True)
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--registry", help="The registry [default: registry.db in $ECOLOGY_HOME].", show_default=False),
+]
+
+
+def _path(home: Path | None) -> Path:
+    from ..engine.description import read_settings
+
+    return read_settings().registry if home is None else home
+
+
+@commands.command("register")
+def register(
+    file: File = None,
+    only: Annotated[list[str] | None, typer.Argument(help="name or name@version [default: every model].")] = None,
+    why: Annotated[str, typer.Option(help="The reason, kept in the history.")] = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register the models of a description: manifest and digest. A version never changes."""
+    from ..engine.description import read_description
+    from ..errors import UnknownModel
+    from ..population.registry import Registry
+
+    description = read_description(file)
+    chosen = list(description.models)
+    if only:
+        wanted = [description.find(name) for name in only]
+        missing = [name for name, model in zip(only, wanted, strict=True) if model is None]
+        if missing:
+            raise UnknownModel(missing[0], [model.id for model in description.models])
+        chosen = [model for model in wanted if model is not None]
+    with Registry.open(_path(home)) as registry:
+        done = [registry.register(model, root=description.root, why=why) for model in chosen]
+    if as_json:
+        return print_json([model.model_dump(mode="json") for model in done])
+    for model in done:
+        console.print(f"{model.id} {model.digest.value if model.digest else ''}", highlight=False, soft_wrap=True)
+    return None
+
+
+@commands.command("list")
+def list_models(
+    stage: Annotated[Stage | None, typer.Option(help="Only models of this stage.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Only models of this role.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List registered models."""
+    from rich.table import Table
+
+    from ..population.registry import Registry
+
+    with Registry.open(_path(home)) as registry:
+        models = registry.list(stage=stage, role=role)
+    if as_json:
+        return print_json([model.model_dump(mode="json") for model in models])
+    table = Table("model", "role", "tier", "stage", "backend", "digest")
+    for model in models:
+        digest = model.digest.value[7:19] if model.digest else ""
+        table.add_row(model.id, model.role, model.tier, model.stage, model.backend.kind, digest)
+    console.print(table if models else "no models are registered; run: ecology model register")
+    return None
+
+
+@commands.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="name, or name@version.")], home: Home = None, as_json: AsJson = False
+) -> None:
+    """Show one model: its manifest and its history."""
+    from ..population.registry import Registry
+
+    with Registry.open(_path(home)) as registry:
+        model = registry.show(name)
+        history = registry.history(model.id)
+    facts = model.model_dump(mode="json")
+    if as_json:
+        events = [{"at": e.at, "kind": e.kind, "who": e.who, "why": e.why} for e in history]
+        return print_json({"manifest": facts, "history": events})
+    console.print(f"[bold]{model.id}[/]", highlight=False)
+    for key, value in facts.items():
+        if value not in (None, [], (), {}, ""):
+            console.print(f"  {key}: {value}", highlight=False, markup=False)
+    console.print("history")
+    for event in history:
+        note = f": {event.why}" if event.why else ""
+        console.print(f"  {event.when:%Y-%m-%d %H:%M:%S} {event.kind} {event.who}{note}", highlight=False, markup=False)
+    return None

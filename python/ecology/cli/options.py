@@ -1,0 +1,17 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["AsJson", "File", "Task"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="The description [default: ecology.toml, or $ECOLOGY_FILE].", show_default=False),
+]
+Task = Annotated[str | None, typer.Option("--task", help="What the input asks for, as contracts name it.")]

@@ -1,0 +1,72 @@
+"""`ecology outcomes collect`: how a user without outcomes gets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import AsJson, File, Task
+from .output import console, print_json, steps
+
+__all__ = ["commands"]
+
+commands = typer.Typer(help="Outcomes: what each model did on each prompt.", no_args_is_help=True)
+
+
+@commands.command("collect")
+def collect_outcomes(
+    prompts: Annotated[Path, typer.Argument(help="CSV, gzipped or not: text or prompt, and label or expected.")],
+    out: Annotated[Path, typer.Option(help="Where the outcomes are written.")] = Path("outcomes.csv"),
+    file: File = None,
+    task: Task = None,
+    sample: Annotated[int, typer.Option(min=1, help="At most so many prompts, chosen by seed.")] = 500,
+    scorer: Annotated[str | None, typer.Option(help="package.module:function(prompt, output, expected).")] = None,
+    judge: Annotated[str | None, typer.Option(help="A model of role judge.")] = None,
+    usd: Annotated[float | None, typer.Option(min=0, help="Spend at most this, in US dollars.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Put a sample of prompts through every model and score the answers: by label, function or judge."""
+    from ..ecology import Ecology
+    from ..evidence import Scorer, callable_scorer, collect, judge_scorer, label_scorer
+    from ..evidence.sample import read_sample
+    from ..routing import write_outcomes
+
+    if scorer is not None and judge is not None:
+        raise typer.BadParameter("give --scorer or --judge, not both")
+    with Ecology.open(file) as ecology:
+        description = ecology.description
+        chosen: Scorer = label_scorer
+        if judge is not None:
+            chosen = judge_scorer(description, judge, Ecology)
+        elif scorer is not None:
+            chosen = callable_scorer(scorer, description.root)
+        rows, digest = read_sample(prompts, sample, seed, needs_expected=chosen is label_scorer)
+        with (
+            steps(quiet=as_json) as step,
+            step(f"{len(rows)} prompts through {len(description.models)} models") as tell,
+        ):
+            collection = collect(ecology, rows, chosen, task=task, usd=usd, data_digest=digest, progress=tell)
+    write_outcomes(out, collection.outcomes)
+    facts = {
+        "outcomes": len(collection.outcomes),
+        "out": str(out),
+        "cost_usd": collection.cost_usd,
+        "failed": collection.failed,
+        "not_eligible": collection.not_eligible,
+        "trained_on_it": collection.trained_on_it,
+        "budget_spent": collection.budget_spent,
+    }
+    if as_json:
+        return print_json(facts)
+    console.print(f"{facts['outcomes']} outcomes in {out}, ${collection.cost_usd:.4f}", highlight=False)
+    if collection.trained_on_it:
+        console.print(f"left out, trained on this file: {', '.join(collection.trained_on_it)}", highlight=False)
+    if collection.failed:
+        console.print(f"{collection.failed} answers failed and score 0", highlight=False)
+    if collection.budget_spent:
+        console.print(f"[yellow]the budget of ${usd} was spent before the end[/]", highlight=False)
+    console.print(f"next: [bold]ecology fit {out}[/]", highlight=False)
+    return None

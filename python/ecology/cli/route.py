@@ -1,0 +1,48 @@
+"""`ecology route`: which model would answer, and why?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import AsJson, File, Task
+from .output import console, print_json
+
+__all__ = ["command"]
+
+
+def command(
+    text: Annotated[str, typer.Argument(help="The prompt.")],
+    file: File = None,
+    task: Task = None,
+    as_json: AsJson = False,
+) -> None:
+    """Admit and route one prompt, and start nothing."""
+    from rich.table import Table
+
+    from .. import _core
+    from ..ecology import Ecology
+    from ..observe.tree import NOT_CHOSEN
+
+    with Ecology.open(file) as ecology:
+        decision = ecology.route(text, task=task).to_dict()
+    signals = _core.signals(text)
+    if as_json:
+        return print_json(decision | {"signals": signals})
+    mark = "calibrated" if decision["calibrated"] else "uncalibrated"
+    rule = f", by rule {decision['rule']!r}" if decision["rule"] else ""
+    console.print(
+        f"[bold]{decision['model']}[/] with decision confidence {decision['confidence']:.3f} ({mark}{rule})",
+        highlight=False,
+    )
+    table = Table("model", "confidence", "expected cost", "why not")
+    for ranked in decision["ranked"]:
+        why = NOT_CHOSEN.get(ranked["not_chosen"], "") if ranked["not_chosen"] else ""
+        table.add_row(ranked["model"], f"{ranked['confidence']:.3f}", f"${ranked['expected_cost_usd']:.6f}", why)
+    for model, reasons in decision["excluded"].items():
+        table.add_row(model, "-", "-", "not eligible: " + "; ".join(reasons), style="dim")
+    console.print(table)
+    shown = ", ".join(f"{name} {value:g}" for name, value in signals.items() if value)
+    console.print(f"signals: {shown}", style="dim", highlight=False, markup=False)
+    return None

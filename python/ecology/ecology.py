@@ -1,0 +1,301 @@
+"""The facade: one object that answers, routes and counts. It wires the rooms together and holds no rules.
+
+with Ecology.open("ecology.toml") as e:
+    a = e.answer("Where is my card?", task="support", budget=Budget(usd=0.002, deadline_ms=800))
+    a.output, a.confidence, a.attribution
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from . import _core
+from .engine.async_carrier import carry
+from .engine.description import Description, read_description
+from .engine.handle import Compiled, compile_population, engine_of
+from .engine.loop_thread import LoopThread
+from .engine.request import Request, bounded_input, core_arguments
+from .errors import Closed, InvalidRequest, RunningLoop
+from .policy import Budget
+
+__all__ = ["Ecology", "Savings"]
+
+
+@dataclass(frozen=True)
+class Savings:
+    """What was spent, against what always asking `baseline` would have.
+
+    Money is charged by price; compute is measured processor time, orchestration (`overhead_ms`) included.
+    `baseline_compute_ms` is what the baseline used per request where it was asked, times all requests; None
+    until it was asked once.
+    """
+
+    requests: int
+    baseline: str | None
+    cost_usd: float
+    baseline_cost_usd: float
+    compute_ms: float
+    overhead_ms: float
+    baseline_compute_ms: float | None
+    share: dict[str, float]
+
+    @property
+    def saved_usd(self) -> float:
+        """Baseline minus cost, in US dollars; below 0 when the ecology costs more."""
+        return self.baseline_cost_usd - self.cost_usd
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return asdict(self) | {"saved_usd": self.saved_usd}
+
+
+class Ecology:
+    """A population that serves, safe to share between threads. Requests in flight end under the snapshot they began
+    with.
+
+    Use it as a context manager, or call `close()`.
+    """
+
+    def __init__(self, description: Description) -> None:
+        """Compile and load a description that was read.
+
+        Raises:
+            InvalidPopulation: with everything that cannot be loaded.
+        """
+        self._compiled: Compiled = compile_population(description)
+        self._engine: _core.Engine | None = engine_of(self._compiled)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None) -> Self:
+        """Read, check and load a description: a TOML file, or the `ecology.toml` of a folder.
+
+        Raises:
+            InvalidPopulation: with every violation, each with its place and what to write instead.
+        """
+        return cls(read_description(path))
+
+    # --- serving ------------------------------------------------------------------------------------------
+
+    def answer(
+        self,
+        input: Any,
+        *,
+        task: str | None = None,
+        language: str | None = None,
+        data_class: str | None = None,
+        jurisdiction: str | None = None,
+        model: str | None = None,
+        account: str | None = None,
+        budget: Budget | None = None,
+        deadline_ms: float | None = None,
+        seed: int | None = None,
+    ) -> _core.Answer:
+        """Answer one request on this thread, without the GIL while others work.
+
+        `input` is text, chat messages, JSON, an array, or a `Request` that holds everything.
+
+        Raises:
+            InvalidRequest: the request itself is wrong (empty, too large, not UTF-8, deadline, unknown task).
+            NoEligibleModel: with the reasons by model.
+            BudgetExhausted, DeadlineExceeded, AllLegsFailed: with the facts as fields.
+            RunningLoop: async members, and this thread runs an event loop; use `aanswer`.
+        """
+        engine, compiled = self._serving()
+        stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
+        text, arguments = self._read(compiled, input, stated)
+        if not compiled.uses_loop:
+            return engine.answer(text, input if type(input) is not Request else input.input, arguments)
+        _refuse_running_loop()
+        legs = LoopThread()
+        host = input if type(input) is not Request else input.input
+        return engine.answer(text, host, arguments, legs.submit, legs.cancel)
+
+    async def aanswer(
+        self,
+        input: Any,
+        *,
+        task: str | None = None,
+        language: str | None = None,
+        data_class: str | None = None,
+        jurisdiction: str | None = None,
+        model: str | None = None,
+        account: str | None = None,
+        budget: Budget | None = None,
+        deadline_ms: float | None = None,
+        seed: int | None = None,
+    ) -> _core.Answer:
+        """`answer` on the caller's event loop, where async members run with the caller's context variables."""
+        engine, compiled = self._serving()
+        stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
+        text, arguments = self._read(compiled, input, stated)
+        host = input if type(input) is not Request else input.input
+        return await carry(lambda notify: engine.flight(text, host, arguments, notify))
+
+    def route(
+        self,
+        input: Any,
+        *,
+        task: str | None = None,
+        language: str | None = None,
+        data_class: str | None = None,
+        jurisdiction: str | None = None,
+        model: str | None = None,
+        account: str | None = None,
+        budget: Budget | None = None,
+        seed: int | None = None,
+    ) -> _core.Decision:
+        """Admit and route, and start nothing: which model, how sure, and why not the others.
+
+        Raises:
+            InvalidRequest, NoEligibleModel, BudgetExhausted: as `answer`.
+        """
+        engine, compiled = self._serving()
+        stated = (task, language, data_class, jurisdiction, model, account, budget, None, seed)
+        text, arguments = self._read(compiled, input, stated)
+        return engine.route(text, arguments)
+
+    # --- what happened ------------------------------------------------------------------------------------
+
+    def savings(self) -> Savings:
+        """What was spent, against always asking the baseline (the policy's, else the dearest large model)."""
+        engine, compiled = self._serving()
+        requests, cost, baseline_cost = engine.savings()
+        rows = engine.counters()
+        legs = [row for row in rows if row["role"] != "overhead"]
+        overhead_ns = sum(row["compute_ns"] for row in rows if row["role"] == "overhead")
+        own = [row for row in legs if row["model"] == compiled.baseline]
+        asked = sum(row["ok"] for row in own)
+        mean_ns = sum(row["compute_ns"] for row in own) / asked if asked else None
+        calls = sum(row["calls"] for row in legs)
+        by_model: dict[str, int] = {}
+        for row in legs:
+            by_model[row["model"]] = by_model.get(row["model"], 0) + row["calls"]
+        return Savings(
+            requests=requests,
+            baseline=compiled.baseline,
+            cost_usd=cost / 1e9,
+            baseline_cost_usd=baseline_cost / 1e9,
+            compute_ms=(sum(row["compute_ns"] for row in legs) + overhead_ns) / 1e6,
+            overhead_ms=overhead_ns / 1e6,
+            baseline_compute_ms=None if mean_ns is None else mean_ns * requests / 1e6,
+            share={model: count / calls for model, count in by_model.items()},
+        )
+
+    def counters(self) -> list[dict[str, Any]]:
+        """Lossless sums by account, model, task and role; role `overhead` is the orchestration itself."""
+        return self._serving()[0].counters()
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Limit, committed, reserved and overrun by account and resource."""
+        return self._serving()[0].accounts()
+
+    def take_events(self, most: int = 1024) -> list[dict[str, Any]]:
+        """Take at most `most` attributions of finished requests, oldest first; what did not fit is counted as
+        dropped."""
+        return self._serving()[0].take_events(most)
+
+    def event_counts(self) -> tuple[int, int]:
+        """Events so far, and how many of them were dropped."""
+        return self._serving()[0].event_counts()
+
+    # --- population ---------------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> Description:
+        """What is served."""
+        return self._serving()[1].description
+
+    @property
+    def generation(self) -> int:
+        """Counts the swaps; the first population is 1."""
+        return self._serving()[0].generation
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the snapshot, router weights included."""
+        return self._serving()[0].digest
+
+    @property
+    def snapshot(self) -> str:
+        """The compiled snapshot as JSON, which `replay` takes."""
+        return self._serving()[1].spec
+
+    def reload(self, source: Description | str | os.PathLike[str] | None = None) -> int:
+        """Serve another description (or the same file again) from now on; what was spent is kept.
+
+        Raises:
+            InvalidPopulation: nothing changes, the previous snapshot keeps serving.
+        """
+        engine, compiled = self._serving()
+        if not isinstance(source, Description):
+            source = read_description(compiled.description.source if source is None else source)
+        fresh = compile_population(source)
+        generation = engine.swap(fresh.spec, fresh.members, fresh.router)
+        self._compiled = fresh
+        return generation
+
+    def close(self) -> None:
+        """Serve no more. Requests in flight end; members are freed when the last of them has."""
+        self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _serving(self) -> tuple[_core.Engine, Compiled]:
+        engine = self._engine
+        if engine is None:
+            raise Closed
+        return engine, self._compiled
+
+    def _read(self, compiled: Compiled, data: Any, stated: tuple[Any, ...]) -> tuple[str, dict[str, Any] | None]:
+        limit = compiled.description.policy.limits.input_bytes
+        if type(data) is Request:
+            if stated != _NOTHING_STATED:
+                raise InvalidRequest(problem="a Request holds its constraints already; give none beside it")
+            text, modality, size = bounded_input(data.input, limit)
+            return text, data.arguments() | {"modality": modality, "input_bytes": size}
+        text, modality, size = bounded_input(data, limit)
+        if stated == _NOTHING_STATED and modality == "text":
+            return text, None
+        task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed = stated
+        return text, core_arguments(
+            task=task,
+            language=language,
+            modality=modality,
+            data_class=data_class,
+            jurisdiction=jurisdiction,
+            model=model,
+            account=account,
+            budget=budget,
+            deadline_ms=deadline_ms,
+            seed=seed,
+            input_bytes=size,
+        )
+
+
+_NOTHING_STATED = (None,) * 9
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RunningLoop

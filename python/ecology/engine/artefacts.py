@@ -1,0 +1,92 @@
+"""Whether what a manifest points to is there and is what it says: files, digests, graphs, functions.
+
+onnxruntime is imported when a description has an onnx backend whose file exists, and only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..backends import CallableBackend, LinearBackend, OnnxBackend
+from ..errors import ArtifactError, DigestMismatch
+from ..policy import Policy
+from ..population import Manifest, Role, find, pin
+from . import onnx_graph, safetensors_header
+from .place import Finding, Loc
+
+__all__ = ["artefacts_of", "router_of"]
+
+
+def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True) -> Iterator[Finding]:
+    """Findings about what `model`, described at `where`, needs from outside the description.
+
+    `whole` is false for a model of which something could not be read: then its own digest says nothing.
+    """
+    backend = model.backend
+    absent = False
+    for key in ("path", "tokenizer", "encoder"):
+        value: str | None = getattr(backend, key, None)
+        if value is None:
+            continue
+        missing = _absence(root / value)
+        if missing is not None:
+            absent |= key == "path"
+            fix = f"correct it; it is relative to {root}"
+            yield Finding((*where, "backend", key), f"{root / value} {missing}", fix)
+    if not absent and (whole or not isinstance(backend, CallableBackend)):
+        yield from _digest(model, where, root)
+    if isinstance(backend, CallableBackend):
+        yield from _function(backend, where, root)
+    elif isinstance(backend, LinearBackend) and not absent:
+        problem = safetensors_header.fault(root / backend.path)
+        if problem is not None:
+            fix = "train it again, or restore the file"
+            yield Finding((*where, "backend", "path"), f"it is not a safetensors file: {problem}", fix)
+    elif isinstance(backend, OnnxBackend):
+        yield from onnx_graph.faults(backend, where, root)
+
+
+def router_of(models: tuple[Manifest, ...], policy: Policy, root: Path) -> Iterator[Finding]:
+    """The router that the policy names is a model of that role, or a file that was saved."""
+    named = policy.routing.router
+    if named is None:
+        return
+    where: Loc = ("policy", "routing", "router")
+    model = find(models, named)
+    if model is not None:
+        if model.role is not Role.ROUTER:
+            problem = f"{model.id} has the role {model.role.value}"
+            yield Finding(where, problem, 'write role = "router" for it, or name a router')
+        return
+    fault = _absence(root / named) or safetensors_header.fault(root / named)
+    if fault is not None:
+        fix = "`ecology fit` writes one; leave the key out to route by the rules"
+        yield Finding(where, f'"{named}" is neither a model nor a fitted router: {fault}', fix)
+
+
+def _absence(path: Path) -> str | None:
+    try:
+        if path.is_file():
+            return None
+        return "is a folder" if path.is_dir() else "does not exist"
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        return f"cannot be read: {error.strerror}"
+
+
+def _digest(model: Manifest, where: Loc, root: Path) -> Iterator[Finding]:
+    try:
+        pin(model, root)
+    except DigestMismatch as error:
+        problem = f"the content has {error.actual}, the description says {error.expected}"
+        fix = "restore the content; or write that digest under another version"
+        yield Finding((*where, "digest", "value"), problem, fix)
+    except ArtifactError as error:
+        yield Finding((*where, "backend", "path"), error.problem, error.fix)
+
+
+def _function(backend: CallableBackend, where: Loc, root: Path) -> Iterator[Finding]:
+    try:
+        backend.load(root)
+    except ArtifactError as error:
+        yield Finding((*where, "backend", "target"), f"{error.path}: {error.problem}", error.fix)

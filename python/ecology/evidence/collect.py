@@ -1,0 +1,86 @@
+"""Outcomes for those who have none: a sample of prompts through every model, scored.
+
+A model whose manifest says that it was trained on this very file (`data_digests`) is left out: what it does on rows
+that it has seen says nothing about what it will do on others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import AllLegsFailed, BudgetExhausted, DeadlineExceeded, NoEligibleModel
+from ..policy import Budget
+from ..routing import Outcome
+from .answers import Answers
+from .scorer import Scorer
+
+__all__ = ["Collection", "collect"]
+
+ACCOUNT = "outcomes-collect"
+
+
+@dataclass
+class Collection:
+    """The outcomes, and everything that kept one from being there."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    trained_on_it: list[str] = field(default_factory=list)
+    failed: int = 0
+    not_eligible: int = 0
+    cost_usd: float = 0.0
+    budget_spent: bool = False
+
+
+def collect(
+    ecology: Answers,
+    rows: Sequence[tuple[str, str | None]],
+    scorer: Scorer,
+    *,
+    task: str | None = None,
+    usd: float | None = None,
+    data_digest: str | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Collection:
+    """Ask every serving model every prompt of `rows` (prompt, expected) and score what it says.
+
+    Stops before `usd` would be passed. A model that fails on a prompt scores 0 there: whoever asks it gets nothing. A
+    model that may not serve the prompt has no outcome for it.
+    """
+    collection = Collection()
+    models: list[str] = []
+    for model in ecology.description.models:
+        if model.role.answers and model.stage.serves:
+            trained = data_digest is not None and data_digest in model.data_digests
+            (collection.trained_on_it if trained else models).append(model.id)
+    for number, (prompt, expected) in enumerate(rows):
+        for model_id in models:
+            left = None if usd is None else max(0.0, usd - collection.cost_usd)
+            budget = None if left is None else Budget(usd=left)
+            try:
+                answer = ecology.answer(prompt, task=task, model=model_id, account=ACCOUNT, budget=budget)
+            except BudgetExhausted:
+                collection.budget_spent = True
+                return collection
+            except NoEligibleModel:
+                collection.not_eligible += 1
+                continue
+            except (AllLegsFailed, DeadlineExceeded):
+                collection.failed += 1
+                collection.outcomes.append(Outcome(prompt, model_id, 0.0, task=task))
+                continue
+            collection.cost_usd += answer.cost_usd
+            score = scorer(prompt, answer.output, expected)
+            collection.outcomes.append(
+                Outcome(
+                    prompt,
+                    model_id,
+                    score,
+                    cost_usd=answer.cost_usd,
+                    latency_ms=answer.latency_ms,
+                    task=task,
+                    leg_confidence=answer.confidence,
+                )
+            )
+        progress((number + 1) / len(rows))
+    return collection

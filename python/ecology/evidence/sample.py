@@ -1,0 +1,52 @@
+"""Prompts to ask, from a file: a sample that the seed decides."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import random
+from pathlib import Path
+
+from ..errors import OutcomesError, Violation
+
+__all__ = ["read_sample"]
+
+TEXT = ("prompt", "text", "input")
+EXPECTED = ("expected", "label", "intent", "answer")
+
+
+def read_sample(path: Path, most: int, seed: int, *, needs_expected: bool) -> tuple[list[tuple[str, str | None]], str]:
+    """Rows (prompt, expected) of a CSV, at most `most` of them, and the SHA-256 of the file's bytes.
+
+    Raises:
+        OutcomesError: the file cannot be read, has no prompts, or no labels where they are needed.
+    """
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        columns = list(reader.fieldnames or ())
+        rows = list(reader)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise OutcomesError([Violation(str(path), f"it cannot be read: {error}", "give a CSV file")]) from error
+    prompt = next((name for name in TEXT if name in columns), None)
+    expected = next((name for name in EXPECTED if name in columns), None)
+    violations = []
+    if prompt is None:
+        violations.append(Violation(str(path), "it has no column of prompts", f"name one {' or '.join(TEXT)}"))
+    if needs_expected and expected is None:
+        fix = f"name one {' or '.join(EXPECTED)}, or score with --scorer or --judge"
+        violations.append(Violation(str(path), "it has no column of expected answers", fix))
+    pairs = [
+        (row[prompt], row[expected] if expected else None)
+        for row in rows
+        if prompt is not None and row[prompt] and row[prompt].strip()
+    ]
+    if not pairs and not violations:
+        violations.append(Violation(str(path), "it has no rows", "add some prompts"))
+    if violations:
+        raise OutcomesError(violations)
+    chosen = sorted(random.Random(seed).sample(range(len(pairs)), min(most, len(pairs))))
+    return [pairs[row] for row in chosen], "sha256:" + hashlib.sha256(raw).hexdigest()

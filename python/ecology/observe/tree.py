@@ -1,0 +1,79 @@
+"""The attribution of an answer as a tree for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+__all__ = ["attribution_tree"]
+
+WHY = {
+    "best": "it ranks first",
+    "declared_fallback": "its predecessor failed and names it",
+    "next_in_rank": "its predecessor failed, it is next in rank",
+    "first_stage": "the first stage is the cheapest",
+    "escalation": "the first stage was not sure enough",
+    "doubt": "the decision was not sure of one model",
+}
+NOT_CHOSEN = {
+    "below_target": "its confidence misses the target",
+    "dearer": "a cheaper one reaches the target",
+    "less_confident": "less confident",
+    "less_utility": "less utility",
+    "rule_prefers_other": "a rule prefers another",
+    "doubt_goes_to_fallback": "in doubt the fallback goes first",
+    "exploration": "exploration picked another",
+}
+
+
+def attribution_tree(attribution: dict[str, Any]) -> Tree:
+    """Plan, legs, decision and snapshot of `Answer.attribution`."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def line(*parts: tuple[str, str] | str) -> Text:
+        return Text.assemble(*parts)
+
+    cost = f"${attribution['cost_usd']:.6f}, " if attribution["cost_usd"] else ""
+    spent = f"{cost}{_ms(attribution['compute_ms'] + attribution['overhead_ms'])} compute"
+    root = Tree(
+        line(
+            (str(attribution["plan"]), "bold"),
+            f" → {attribution['ending'].replace('_', ' ')} in {_ms(attribution['latency_ms'])} ({spent}, of which "
+            f"orchestration {_ms(attribution['overhead_ms'])})",
+        )
+    )
+    for leg in attribution["legs"]:
+        style = "green" if leg["chosen"] else "default"
+        mark = "✓ " if leg["chosen"] else "· "
+        node = root.add(line((mark + leg["model"], style), f" [{leg['role']}] because {WHY[leg['why']]}"))
+        said = leg["fault"] if leg["outcome"] != "ok" else repr(leg["output"])
+        confidence = "" if leg["confidence"] is None else f", leg confidence {leg['confidence']:.3f}"
+        node.add(line(f"{leg['outcome']}: {_short(said)}{confidence}"))
+        took = f"{_ms(leg['latency_ms'] or 0)} latency, {_ms(leg['compute_ms'])} compute"
+        node.add(line((f"{took}, digest {leg['digest'][:19]}…", "dim")))
+    decision = attribution["decision"]
+    mark = "calibrated" if decision["calibrated"] else "uncalibrated"
+    rule = f", rule {decision['rule']!r}" if decision["rule"] else ""
+    node = root.add(line("decision ", ("(" + mark + rule + f", propensity {decision['propensity']:g})", "dim")))
+    for ranked in decision["ranked"]:
+        why = f" · {NOT_CHOSEN[ranked['not_chosen']]}" if ranked["not_chosen"] else ""
+        node.add(line(f"{ranked['model']} {ranked['confidence']:.3f}", (why, "dim")))
+    for model, reasons in decision["excluded"].items():
+        node.add(line((f"{model} not eligible: {'; '.join(reasons)}", "dim")))
+    snapshot = attribution["snapshot"]
+    root.add(line((f"snapshot {snapshot['generation']} of {snapshot['name']}, {snapshot['digest'][:19]}…", "dim")))
+    return root
+
+
+def _ms(milliseconds: float) -> str:
+    if milliseconds < 1:
+        return f"{milliseconds * 1e3:.0f} µs"
+    return f"{milliseconds:.1f} ms" if milliseconds < 100 else f"{milliseconds:.0f} ms"
+
+
+def _short(said: object, limit: int = 100) -> str:
+    text = str(said)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,152 @@
+"""A learned router on its own: from outcomes to decisions in microseconds, without a population.
+
+    router = Router.fit(outcomes)
+    router.route("Explain CRDT merges")        # Decision(model=…, confidence=…)
+    router.save("router.safetensors")
+
+One logistic head per model over hashed n-grams, calibrated by Platt's sigmoid on prompts that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from ..errors import OutcomesError, Violation
+from ..messages import read_input
+from ..spec import model_spec, snapshot_spec
+from .guard import Guard, judge_router
+from .matrix import Matrix, split_by_prompt
+from .outcome import to_outcomes
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Router"]
+
+
+class Router:
+    """Ranks models for a prompt. Immutable; safe to share between threads."""
+
+    def __init__(self, weights: _core.RouterWeights, *, min_decision_confidence: float = 0.7) -> None:
+        """Serve fitted weights: the cheapest model that reaches `min_decision_confidence`, else the most confident."""
+        self._weights = weights
+        self._card: dict[str, Any] = json.loads(weights.card)
+        models = []
+        for model in weights.models:
+            facts = self._card.get("models", {}).get(model, {})
+            cost, latency = facts.get("cost_usd"), facts.get("latency_ms")
+            price = {"known": cost is not None, "per_call": round((cost or 0.0) * 1e9)}
+            price |= {"per_token_in": 0.0, "per_token_out": 0.0, "per_compute_ms": 0.0}
+            models.append(model_spec(model, price=price, expected_latency_ms=latency, expected_compute_ms=latency))
+        spec = snapshot_spec("router", models, features=json.loads(weights.features))
+        spec["routing"]["min_decision_confidence"] = min_decision_confidence
+        self._engine = _core.Engine(json.dumps(spec), [None] * len(models), weights)
+
+    @classmethod
+    def fit(cls, outcomes: Any, *, validation_share: float = 0.2, seed: int = 0) -> Router:
+        """Fit on outcomes: anything that `to_outcomes` reads.
+
+        Rows with `split` "train" and "val" are used as they say; otherwise prompts are split by a hash. What the router
+        is worth is measured on the validation rows and kept in `card`; see `guard`.
+
+        Raises:
+            OutcomesError: with all that is wrong.
+        """
+        train, validation = split_by_prompt(to_outcomes(outcomes), validation_share, seed)
+        rows, validation_rows = _core.Features(train.prompts), _core.Features(validation.prompts)
+        facts = {model: _facts(train, column) for column, model in enumerate(train.models)}
+        card: dict[str, Any] = {"prompts": len(train.prompts), "seed": seed, "models": facts}
+
+        def weights(card: dict[str, Any]) -> _core.RouterWeights:
+            targets = (rows, train.scores, validation_rows, validation.scores)
+            try:
+                return _core.fit_router_heads(*targets, train.models, json.dumps(card), seed)
+            except ValueError as error:
+                raise OutcomesError([Violation("outcomes", str(error), "collect more outcomes")]) from error
+
+        guard = cls(weights(card))._judge(validation, seed)
+        return cls(weights(card | {"guard": guard.__dict__}))
+
+    def _judge(self, validation: Matrix, seed: int) -> Guard:
+        import numpy as np
+
+        confidence = self.score_batch(validation.prompts)
+        costs = [self._card["models"][model]["cost_usd"] for model in self.models]
+        stand_in = [self._card["models"][model]["latency_ms"] for model in self.models]
+        known = costs if all(cost is not None for cost in costs) else stand_in
+        cost = np.array([value or 0.0 for value in known], dtype=np.float64)
+        return judge_router(validation, confidence, cost, seed)
+
+    @property
+    def models(self) -> list[str]:
+        """The models that it ranks, in the order of the columns of `score_batch`."""
+        return self._weights.models
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file it is saved as."""
+        return self._weights.digest
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What it was fitted on, and what it was worth on validation prompts."""
+        return self._card
+
+    @property
+    def guard(self) -> Guard:
+        """Whether it beats the best single model and the best fixed mixture."""
+        return Guard(**self._card["guard"])
+
+    def route(self, prompt: str) -> _core.Decision:
+        """Rank the models for one prompt.
+
+        Raises:
+            InvalidRequest: the prompt is empty or not valid text.
+        """
+        return self._engine.route(read_input(prompt)[0])
+
+    def route_batch(self, prompts: Sequence[str]) -> dict[str, Any]:
+        """Rank for many prompts on all cores: columns `model` (list) and `confidence` (float32 [n])."""
+        return self._engine.route_batch(list(prompts))
+
+    def score_batch(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Calibrated P(good), float32 [n, models]."""
+        scores = self._engine.score_batch(list(prompts))
+        assert scores is not None, "the engine was given these weights"
+        return scores
+
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Write a safetensors file, whole or not at all; returns its digest."""
+        return self._weights.write(Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Router:
+        """Read a file that `save` wrote.
+
+        Raises:
+            ArtifactError: it is not one, or it was truncated.
+        """
+        return cls(_core.RouterWeights.read(Path(path)))
+
+    def __repr__(self) -> str:
+        return f"Router(models={self.models}, prompts={self._card.get('prompts')})"
+
+
+def _facts(train: Matrix, column: int) -> dict[str, float | None]:
+    import numpy as np
+
+    def mean(values: Any) -> float | None:
+        seen = values[~np.isnan(values)]
+        return float(seen.mean()) if seen.size else None
+
+    return {
+        "score": mean(train.scores[:, column]),
+        "cost_usd": mean(train.cost_usd[:, column]),
+        "latency_ms": mean(train.latency_ms[:, column]),
+    }
