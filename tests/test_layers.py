@@ -16,7 +16,7 @@ PACKAGE = Path(ecology.__file__).parent
 
 # From the ground up. A room may import any room of a lower row, and none of its own row.
 ROWS = [
-    {"errors", "config", "messages", "stats", "_core", "spec", "settings"},
+    {"errors", "config", "messages", "stats", "_core", "spec", "settings", "table"},
     {"backends", "store"},
     {"population", "policy"},
     {"routing", "observe"},

@@ -57,6 +57,7 @@ def collect_outcomes(
         "failed": collection.failed,
         "not_eligible": collection.not_eligible,
         "trained_on_it": collection.trained_on_it,
+        "seen_in_training": collection.seen_in_training,
         "budget_spent": collection.budget_spent,
     }
     if as_json:
@@ -64,9 +65,14 @@ def collect_outcomes(
     console.print(f"{facts['outcomes']} outcomes in {out}, ${collection.cost_usd:.4f}", highlight=False)
     if collection.trained_on_it:
         console.print(f"left out, trained on this file: {', '.join(collection.trained_on_it)}", highlight=False)
+    if collection.seen_in_training:
+        console.print(f"left out, the model was trained on the prompt: {collection.seen_in_training}", highlight=False)
     if collection.failed:
         console.print(f"{collection.failed} answers failed and score 0", highlight=False)
     if collection.budget_spent:
         console.print(f"[yellow]the budget of ${usd} was spent before the end[/]", highlight=False)
-    console.print(f"next: [bold]ecology fit {out}[/]", highlight=False)
+    if collection.outcomes:
+        console.print(f"next: [bold]ecology fit {out}[/]", highlight=False)
+    else:
+        console.print("[yellow]nothing is left to learn from[/]: collect on texts that no model was trained on")
     return None

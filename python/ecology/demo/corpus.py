@@ -7,7 +7,6 @@ tellings are one *group*, and a group is never split, or the test would ask what
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import ArtifactError
+from ..table import read_table
 
 __all__ = ["Corpus", "bundled", "read_corpus"]
 
@@ -86,16 +86,9 @@ def read_corpus(path: Path, seed: int = 0) -> Corpus:
         ArtifactError: the file cannot be read, lacks a column, or has too few rows.
     """
     fix = "give a CSV with the columns text and label (or intent), and optionally domain, group and split"
-    try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        columns = set(reader.fieldnames or ())
-        rows = list(reader)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise ArtifactError(str(path), f"it cannot be read: {error}", fix) from error
+    columns, rows = read_table(path, fix)
     label = "label" if "label" in columns else "intent"
-    missing = {"text", label} - columns
+    missing = {"text", label} - set(columns)
     if missing:
         raise ArtifactError(str(path), f"it has no column {' or '.join(sorted(missing))}", fix)
     rows = [row | {"intent": row[label]} for row in rows if row["text"] and row["text"].strip() and row[label]]

@@ -9,7 +9,9 @@ from typing import Any
 
 from .tier import Tier
 
-__all__ = ["write_population"]
+__all__ = ["TRAINED_ON", "write_population"]
+
+TRAINED_ON = "train.prompts"
 
 TASK = "intent"
 
@@ -21,9 +23,11 @@ def write_population(
     expected_compute_ms: dict[str, float],
     *,
     router: str | None = None,
+    data_digest: str | None = None,
     file: str = "ecology.toml",
 ) -> Path:
-    """Write the description and give its path. `plan` is a table of `policy.default_plan`."""
+    """Write the description and give its path. `plan` is a table of `policy.default_plan`; `data_digest` is the
+    digest of `train.prompts`, which says what the tiers were trained on."""
     lines = [
         "# Written by `ecology demo`: a population that was trained on this machine.",
         f'name = "{folder.name}"',
@@ -41,6 +45,9 @@ def write_population(
             f"contract = {_inline({'tasks': [TASK], 'output': 'label', 'labels': list(tier.labels)})}",
             "price = { usd_per_call = 0 } # it runs here: what it costs is compute",
         ]
+        if data_digest is not None:
+            lines.append(f'data_digests = ["{data_digest}"]')
+            lines.append(f'training_prompts = "{TRAINED_ON}"')
         if tier.name in expected_compute_ms:
             lines.append(f"expected_compute_ms = {expected_compute_ms[tier.name]:.6f} # measured")
         lines.append("")

@@ -12,11 +12,12 @@ from ..backends.encoder import Encoder
 from ..backends.minilm import build, find_teacher
 from ..ecology import Ecology
 from ..errors import MissingExtra
+from ..population.training import write_fingerprints
 from ..routing import Outcome, Router
 from ..routing.solve import Solution, Validation, solve_adaptive, solve_cascade
 from ..stats import paired_interval
 from .corpus import TEST, TRAIN, VAL, Corpus
-from .population import TASK, write_population
+from .population import TASK, TRAINED_ON, write_population
 from .tier import Tier, train_large, train_small, train_wide
 from .trial import Trial, run_trials
 
@@ -91,7 +92,8 @@ def run_demo(corpus: Corpus, folder: Path, step: Step, *, seed: int = 0, quality
     adaptive = solve_adaptive(rows, large.name, quality_target)
     solutions += [adaptive] if adaptive is not None else []
     chosen = min(solutions, key=lambda solution: (not solution.reached, solution.cost))
-    path = write_population(folder, tiers, _plan(chosen), costs, router="router.safetensors")
+    digest = write_fingerprints(folder / TRAINED_ON, train.texts)
+    path = write_population(folder, tiers, _plan(chosen), costs, router="router.safetensors", data_digest=digest)
     alone = write_population(folder, [large], {"kind": "direct"}, costs, file="generalist.toml")
     with Ecology.open(alone) as generalist, Ecology.open(path) as ecology:
         with step(f"test: {len(test)} texts through each") as progress:

@@ -12,6 +12,7 @@ from ..backends import CallableBackend, LinearBackend, OnnxBackend
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, Role, find, pin
+from ..population.training import read_fingerprints
 from . import onnx_graph, safetensors_header
 from .place import Finding, Loc
 
@@ -34,6 +35,11 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             absent |= key == "path"
             fix = f"correct it; it is relative to {root}"
             yield Finding((*where, "backend", key), f"{root / value} {missing}", fix)
+    if model.training_prompts is not None:
+        try:
+            read_fingerprints(root / model.training_prompts)
+        except ArtifactError as error:
+            yield Finding((*where, "training_prompts"), f"{error.path}: {error.problem}", error.fix)
     if not absent and (whole or not isinstance(backend, CallableBackend)):
         yield from _digest(model, where, root)
     if isinstance(backend, CallableBackend):

@@ -1,7 +1,7 @@
 """Outcomes for those who have none: a sample of prompts through every model, scored.
 
-A model whose manifest says that it was trained on this very file (`data_digests`) is left out: what it does on rows
-that it has seen says nothing about what it will do on others.
+A model has no outcome on a prompt that it was trained on (the manifest's `training_prompts`), nor on a file that it was
+trained on (`data_digests`): what it does on rows that it has seen says nothing about what it will do on others.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..errors import AllLegsFailed, BudgetExhausted, DeadlineExceeded, NoEligibleModel
 from ..policy import Budget
+from ..population.training import fingerprint, read_fingerprints
 from ..routing import Outcome
 from .answers import Answers
 from .scorer import Scorer
@@ -26,6 +27,7 @@ class Collection:
 
     outcomes: list[Outcome] = field(default_factory=list)
     trained_on_it: list[str] = field(default_factory=list)
+    seen_in_training: int = 0
     failed: int = 0
     not_eligible: int = 0
     cost_usd: float = 0.0
@@ -49,12 +51,19 @@ def collect(
     """
     collection = Collection()
     models: list[str] = []
+    seen: dict[str, frozenset[str]] = {}
     for model in ecology.description.models:
         if model.role.answers and model.stage.serves:
             trained = data_digest is not None and data_digest in model.data_digests
             (collection.trained_on_it if trained else models).append(model.id)
+            if model.training_prompts is not None:
+                seen[model.id] = read_fingerprints(ecology.description.root / model.training_prompts)
     for number, (prompt, expected) in enumerate(rows):
+        mark = fingerprint(prompt)
         for model_id in models:
+            if mark in seen.get(model_id, ()):
+                collection.seen_in_training += 1
+                continue
             left = None if usd is None else max(0.0, usd - collection.cost_usd)
             budget = None if left is None else Budget(usd=left)
             try:

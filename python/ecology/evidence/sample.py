@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
 import random
 from pathlib import Path
 
 from ..errors import OutcomesError, Violation
+from ..table import read_table
 
 __all__ = ["read_sample"]
 
@@ -21,16 +19,10 @@ def read_sample(path: Path, most: int, seed: int, *, needs_expected: bool) -> tu
     """Rows (prompt, expected) of a CSV, at most `most` of them, and the SHA-256 of the file's bytes.
 
     Raises:
-        OutcomesError: the file cannot be read, has no prompts, or no labels where they are needed.
+        ArtifactError: the file cannot be read.
+        OutcomesError: it has no prompts, or no labels where they are needed.
     """
-    try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        columns = list(reader.fieldnames or ())
-        rows = list(reader)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise OutcomesError([Violation(str(path), f"it cannot be read: {error}", "give a CSV file")]) from error
+    columns, rows = read_table(path, "give a CSV or JSONL file with a column of prompts")
     prompt = next((name for name in TEXT if name in columns), None)
     expected = next((name for name in EXPECTED if name in columns), None)
     violations = []
@@ -49,4 +41,4 @@ def read_sample(path: Path, most: int, seed: int, *, needs_expected: bool) -> tu
     if violations:
         raise OutcomesError(violations)
     chosen = sorted(random.Random(seed).sample(range(len(pairs)), min(most, len(pairs))))
-    return [pairs[row] for row in chosen], "sha256:" + hashlib.sha256(raw).hexdigest()
+    return [pairs[row] for row in chosen], "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()

@@ -41,6 +41,7 @@ class Digest(Config):
 class Manifest(Config):
     """A model's identity, contract, price and bounds.
 
+    `training_prompts` is a file of fingerprints (see `training.py`), relative to the description.
     `timeout_ms` is mandatory: a leg without a bound is a leg that can hang. `expected_*` seed the estimates
     of cost and latency until there are measurements. `fallback` names the model (`name` or `name@version`) that
     is asked when this one fails.
@@ -55,6 +56,7 @@ class Manifest(Config):
     family: str = "unknown"
     parents: tuple[str, ...] = ()
     data_digests: tuple[str, ...] = ()
+    training_prompts: str | None = None
     licence: str = "unknown"
     role: Role = Role.SPECIALIST
     tier: Tier = Tier.MEDIUM

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutcomesError, Violation
+from ..table import read_table
 
 __all__ = ["Outcome", "read_outcomes", "to_outcomes", "write_outcomes"]
 
@@ -76,18 +76,11 @@ def read_outcomes(path: str | os.PathLike[str]) -> list[Outcome]:
     """Outcomes from a file: CSV or JSONL, either gzipped.
 
     Raises:
-        OutcomesError: the file cannot be read, or with all that is wrong, by row.
+        ArtifactError: the file cannot be read.
+        OutcomesError: with all that is wrong, by row.
     """
-    file = Path(path)
-    try:
-        raw = file.read_bytes()
-        text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
-        if ".jsonl" in file.suffixes:
-            return to_outcomes(json.loads(line) for line in text.splitlines() if line.strip())
-        return to_outcomes(csv.DictReader(io.StringIO(text, newline="")))
-    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        fix = "give a .csv or .jsonl file with the columns prompt, model and score, gzipped or not"
-        raise OutcomesError([Violation(str(file), str(error), fix)]) from error
+    fix = "give a .csv or .jsonl file with the columns prompt, model and score, gzipped or not"
+    return to_outcomes(read_table(Path(path), fix)[1])
 
 
 def write_outcomes(path: str | os.PathLike[str], outcomes: Iterable[Outcome]) -> None:
