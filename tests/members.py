@@ -97,6 +97,11 @@ async def fails_async(_: Any) -> Any:
     raise LookupError("nothing to say")
 
 
+async def exits_async(_: Any) -> Any:
+    """Tries to end the process, on the loop."""
+    raise SystemExit(3)
+
+
 async def gives_up(_: Any) -> Any:
     """Raises what asyncio raises for a cancelled task, though nobody cancelled it."""
     raise asyncio.CancelledError

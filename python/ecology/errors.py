@@ -197,7 +197,7 @@ class UnknownModel(RegistryError):
         bare = {known.partition("@")[0]: known for known in self.known} | {known: known for known in self.known}
         near = get_close_matches(self.model, bare, n=1)
         meant = f"did you mean {bare[near[0]]}? " if near else ""
-        return f"no model {self.model!r}; {meant}known: {', '.join(self.known) or 'none'}"
+        return f"no model {self.model!r}; {meant}name one that exists: {', '.join(self.known) or 'none so far'}"
 
 
 @dataclass(eq=False)
@@ -279,7 +279,9 @@ class UnknownTask(InvalidRequest):
     known: Sequence[str]
 
     def __str__(self) -> str:
-        return f"no model accepts the task {self.task!r}; known tasks: {', '.join(self.known) or 'none'}"
+        known = ", ".join(self.known)
+        advice = f"ask for one of: {known}" if known else "leave the task out"
+        return f"no model accepts the task {self.task!r}; {advice}"
 
 
 @dataclass(eq=False)
@@ -352,5 +354,6 @@ class AllLegsFailed(NotYet):
     legs: Sequence[Mapping[str, Any]]
 
     def __str__(self) -> str:
-        lines = "".join(f"\n  {leg['model']}: {leg['outcome']}: {leg.get('fault', '')}" for leg in self.legs)
-        return f"every leg failed:{lines}"
+        told = (f"{leg['model']}: {leg['outcome']}" + (f": {leg['fault']}" if leg.get("fault") else "") for leg in self.legs)
+        lines = "".join(f"\n  {line}" for line in told)
+        return f"every leg failed:{lines}\nmend these models, or give them a fallback that answers"

@@ -303,7 +303,11 @@ def test_a_member_gets_the_input_as_the_caller_gave_it(
 
 
 def test_the_last_turn_of_a_chat_is_what_is_routed(tmp_path: Path) -> None:
-    turns = [{"role": "user", "content": "first"}, {"role": "assistant", "content": "x"}, {"role": "user", "content": "b"}]
+    turns = [
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "x"},
+        {"role": "user", "content": "b"},
+    ]
     with serve(tmp_path, model("m", "kind_of"), log_text="full") as ecology:
         assert ecology.route(turns).to_dict() == ecology.route("b").to_dict()
         assert '"text":"b"' in ecology.route(turns).record()

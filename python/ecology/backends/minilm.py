@@ -230,8 +230,8 @@ def _quantised(graph: BertGraph, scratch: Path) -> Any:
     """In 8 bits. Both settings were measured on the reference texts, as the least cosine:
 
     * a scale per channel; with one per tensor it falls from 0.97 to 0.88;
-    * 7 bits of a weight's 8 (`reduce_range`): 0.974 on a CPU with VNNI and, bit for bit nearly, on one with
-      AVX2 alone. With all 8, sums of two products saturate there: 0.973 on the one, 0.962 on the other.
+    * 7 bits of a weight's 8 (`reduce_range`): 0.974, on a CPU with VNNI and on one with AVX2 alone. With all
+      8, sums of two products saturate on the latter: 0.973 on the one, 0.962 on the other.
     """
     quantization = extra("onnxruntime.quantization")
     # Says that shapes need no inference first; without it a warning sets up the caller's root logger.

@@ -23,7 +23,13 @@ async def deliver(function: Callable[[Any], Awaitable[Any]], data: Any, post: _c
     """Await one leg and post what it returned or raised; a cancelled one posts nothing, nobody waits for it."""
     try:
         result = await function(data)
-    except Exception as error:  # noqa: BLE001  # whatever a member raises is the fault of that leg alone
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        post.failed(error)  # nobody cancelled this leg: it awaited something that was
+    # Whatever a member raises is the fault of that leg alone; a SystemExit would end the loop that all legs share.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         post.failed(error)
     else:
         post.done(result)
