@@ -177,10 +177,20 @@ async def where_am_i(data: Any) -> str:
     return str(data)
 
 
+async def label_async(_: Any) -> str:
+    """A label."""
+    return "refund"
+
+
 async def echo_async(data: Any) -> Any:
     """The input again, one turn of the loop later."""
     await asyncio.sleep(0)
     return data
+
+
+async def scripted_async(data: Any) -> Any:
+    """Awaits what the test told it to."""
+    return await SCRIPT["async"](data)
 
 
 # --- scripted ----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from . import _core
 from .engine.async_carrier import carry
 from .engine.description import Description, read_description
 from .engine.handle import Compiled, compile_population, engine_of
-from .engine.loop_thread import LoopThread
+from .engine.loop_thread import LoopThread, submit
 from .engine.request import Request, bounded_input, core_arguments
 from .errors import Closed, InvalidRequest, RunningLoop
 from .policy import Budget
@@ -107,11 +107,11 @@ class Ecology:
         engine, compiled = self._serving()
         stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
         text, arguments = self._read(compiled, input, stated)
+        host = input if type(input) is not Request else input.input
         if not compiled.uses_loop:
-            return engine.answer(text, input if type(input) is not Request else input.input, arguments)
+            return engine.answer(text, host, arguments, submit)
         _refuse_running_loop()
         legs = LoopThread()
-        host = input if type(input) is not Request else input.input
         return engine.answer(text, host, arguments, legs.submit, legs.cancel)
 
     async def aanswer(

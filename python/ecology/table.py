@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,22 @@ def read_table(path: Path, fix: str) -> tuple[list[str], list[dict[str, Any]]]:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
         if ".jsonl" in path.suffixes:
-            lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-            columns = list(dict.fromkeys(key for line in lines if isinstance(line, dict) for key in line))
-            return columns, lines
+            return _objects(text)
         reader = csv.DictReader(io.StringIO(text, newline=""))
         columns = list(reader.fieldnames or ())
         return columns, list(reader)
-    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+    # ValueError: not UTF-8, not JSON, or a line that is no object; RecursionError: JSON without a bottom.
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ArtifactError(str(path), f"it cannot be read: {reason}", fix) from error
+
+
+def _objects(text: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns and rows of JSON objects, one a line; a key that a row lacks is None there, as in a CSV."""
+    # Not `splitlines`, which also splits at characters that a JSON string may hold.
+    lines = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    stray = next((number for number, line in lines if not isinstance(line, dict)), None)
+    if stray is not None:
+        raise ValueError(f"line {stray} is no JSON object")
+    columns = list(dict.fromkeys(key for _, line in lines for key in line))
+    return columns, [dict.fromkeys(columns) | line for _, line in lines]

@@ -200,6 +200,11 @@ def pool_with(pool: Any) -> Any:
     return pooled
 
 
+def test_a_precision_that_is_not_offered_is_refused(tiny: TeacherFiles, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'int4'; give fp32 or int8"):
+        build(tmp_path, precision="int4", teacher=tiny)  # type: ignore[arg-type]
+
+
 def test_a_target_that_cannot_be_a_directory_is_an_error(tiny: TeacherFiles, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here already")
     with pytest.raises(ArtifactError, match="cannot be written"):
@@ -274,8 +279,9 @@ def test_a_file_that_is_not_a_json_object_is_refused(
 ) -> None:
     bad = tmp_path / f"{file}.json"
     bad.write_bytes(content)
+    change: dict[str, Any] = {file: bad}
     with pytest.raises(ArtifactError) as caught:
-        build(tmp_path / "out", teacher=replace(tiny, **{file: bad}))
+        build(tmp_path / "out", teacher=replace(tiny, **change))
     assert caught.value.path == str(bad)
 
 

@@ -26,7 +26,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..errors import ArtifactError, MissingExtra
 from .bert_graph import BertGraph
@@ -139,7 +139,10 @@ def build(
         MissingExtra: the teacher, or a library of the extra, is not installed.
         ArtifactError: a file of the teacher cannot be used, a component of the result is more than 1e-5 off
             the reference (int8: a cosine is below 0.97), or `target` cannot be written.
+        ValueError: `precision` is neither of the two.
     """
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision is {precision!r}; give {' or '.join(get_args(Precision))}")
     tell = progress or (lambda _: None)
     files = teacher or find_teacher()
     tell(f"reading {files.name} {files.version}")

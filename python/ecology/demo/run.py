@@ -85,7 +85,7 @@ def run_demo(corpus: Corpus, folder: Path, step: Step, *, seed: int = 0, quality
     tiers = [small, large]
     costs = _measure_costs(folder, tiers, val, step)
     with step("router: what each model is good at, from out-of-fold outcomes"):
-        router = Router.fit(_outcomes(tiers, train, val), seed=seed)
+        router = Router.fit(_outcomes(tiers, train, val, costs), seed=seed)
         router.save(folder / "router.safetensors")
     rows = _validation(tiers, val, costs, router)
     solutions = [solve_cascade(rows, small.name, large.name, quality_target)]
@@ -163,14 +163,14 @@ def _measure_costs(folder: Path, tiers: list[Tier], val: Corpus, step: Step) -> 
     return costs
 
 
-def _outcomes(tiers: list[Tier], train: Corpus, val: Corpus) -> list[Outcome]:
+def _outcomes(tiers: list[Tier], train: Corpus, val: Corpus, costs: dict[str, float]) -> list[Outcome]:
     """Right or wrong, by prompt and model: out-of-fold on training rows, plain on validation rows."""
     outcomes = []
     for tier in tiers:
         for split, part, scores in ((TRAIN, train, tier.train_scores), (VAL, val, tier.val_scores)):
             correct = tier.correct(scores, part)
             outcomes += [
-                Outcome(text, f"{tier.name}@1", float(right), task=TASK, split=split)
+                Outcome(text, f"{tier.name}@1", float(right), latency_ms=costs[tier.name], task=TASK, split=split)
                 for text, right in zip(part.texts, correct, strict=True)
             ]
     return outcomes

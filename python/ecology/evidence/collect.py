@@ -74,8 +74,9 @@ def collect(
             except NoEligibleModel:
                 collection.not_eligible += 1
                 continue
-            except (AllLegsFailed, DeadlineExceeded):
+            except (AllLegsFailed, DeadlineExceeded) as error:
                 collection.failed += 1
+                collection.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
                 collection.outcomes.append(Outcome(prompt, model_id, 0.0, task=task))
                 continue
             collection.cost_usd += answer.cost_usd

@@ -32,9 +32,9 @@ def read_sample(path: Path, most: int, seed: int, *, needs_expected: bool) -> tu
         fix = f"name one {' or '.join(EXPECTED)}, or score with --scorer or --judge"
         violations.append(Violation(str(path), "it has no column of expected answers", fix))
     pairs = [
-        (row[prompt], row[expected] if expected else None)
+        (str(row[prompt]), str(row[expected]) if expected and row[expected] is not None else None)
         for row in rows
-        if prompt is not None and row[prompt] and row[prompt].strip()
+        if prompt is not None and row[prompt] is not None and str(row[prompt]).strip()
     ]
     if not pairs and not violations:
         violations.append(Violation(str(path), "it has no rows", "add some prompts"))

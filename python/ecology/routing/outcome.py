@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,14 @@ def _rows(rows: Any) -> Iterator[Any]:
         rows = rows.to_dict("records")
     if isinstance(rows, Mapping):
         columns = list(rows)
+        lengths = {name: len(column) for name, column in rows.items()}
+        if len(set(lengths.values())) > 1:
+            shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise OutcomesError([Violation("outcomes", f"the columns differ in length: {shown}", "make them equal")])
         return (dict(zip(columns, row, strict=True)) for row in zip(*rows.values(), strict=True))
+    if not isinstance(rows, Iterable):
+        fix = "give rows, a mapping of columns, or a frame"
+        raise OutcomesError([Violation("outcomes", f"a {type(rows).__name__} is no table", fix)])
     return iter(rows)
 
 
@@ -116,7 +124,9 @@ def _outcome(row: Any, number: int, violations: list[Violation]) -> Outcome | No
     values: dict[str, Any] = {}
     for name in NAMES:
         value = row.get(name)
-        if value is None or value == "" or (isinstance(value, float) and math.isnan(value) and name != "score"):
+        # Frames write NaN where nothing is known; numpy's own floats are Real, too.
+        unknown = isinstance(value, Real) and math.isnan(value) and name != "score"
+        if value is None or value == "" or unknown:
             if name in ("prompt", "model", "score"):
                 violations.append(
                     Violation(f"{where}.{name}", "it is missing", "every row has prompt, model and score")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from ..errors import OutcomesError, Violation
+from ..errors import ArtifactError, OutcomesError, Violation
 from ..messages import read_input
 from ..spec import model_spec, snapshot_spec
 from .guard import Guard, judge_router
@@ -132,7 +132,12 @@ class Router:
         Raises:
             ArtifactError: it is not one, or it was truncated.
         """
-        return cls(_core.RouterWeights.read(Path(path)))
+        weights = _core.RouterWeights.read(Path(path))
+        try:
+            return cls(weights)
+        except ValueError as error:
+            fix = "restore the file, or train it again"
+            raise ArtifactError(str(path), f"its card cannot be read: {error}", fix) from error
 
     def __repr__(self) -> str:
         return f"Router(models={self.models}, prompts={self._card.get('prompts')})"

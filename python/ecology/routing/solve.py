@@ -74,8 +74,8 @@ def solve_cascade(rows: Validation, first: str, then: str, quality_target: float
     gains = (rows.score[:, b] - rows.score[:, a])[order]
     scores = float(rows.score[:, a].mean()) + np.concatenate([[0.0], np.cumsum(gains)]) / len(order)
     confidences = rows.leg[order, a]
-    # A threshold cannot separate equal confidences.
-    edges = np.concatenate([[True], confidences[1:] > confidences[:-1], [True]])
+    # A threshold cannot separate equal confidences, and none turns away a reply that is certain.
+    edges = np.concatenate([[True], confidences[1:] > confidences[:-1], [confidences[-1] < 1.0]])
     shares = np.arange(len(order) + 1) / len(order)
     costs = rows.cost[a] + shares * rows.cost[b]
     best = _cheapest(scores, costs, edges, target)
@@ -103,6 +103,8 @@ def solve_adaptive(rows: Validation, then: str, quality_target: float = 1.0) -> 
     candidates = np.unique(rows.decision)
     if len(candidates) > MOST_THRESHOLDS:
         candidates = np.quantile(candidates, np.linspace(0, 1, MOST_THRESHOLDS))
+    if candidates[-1] < 1.0:
+        candidates = np.append(candidates, 1.0)  # always two
     scores, costs, shares = [], [], []
     for threshold in candidates:
         reaches = rows.decision[:, by_cost] >= threshold
@@ -140,7 +142,9 @@ def _between(confidences: Floats, escalated: int) -> float:
         return 0.0
     if escalated == n:
         return 1.0
-    return float((confidences[escalated - 1] + confidences[escalated]) / 2)
+    below, above = float(confidences[escalated - 1]), float(confidences[escalated])
+    between = (below + above) / 2
+    return between if between > below else above  # neighbouring floats have nothing between them
 
 
 def cascade_from_outcomes(

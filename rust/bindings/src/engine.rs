@@ -1,7 +1,7 @@
 //! The engine, and the carrier on the calling thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ecology_core::budget::Resource;
 use ecology_core::journey::{Refusal, Routed};
@@ -14,6 +14,7 @@ use ecology_runtime::members::LegInput;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyString};
 
 use crate::answer::Answer;
@@ -28,7 +29,8 @@ use crate::router::RouterWeights;
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Engine {
     engine: Arc<RuntimeEngine>,
-    generation: AtomicU64,
+    /// Held while a population is compiled and swapped in, so that generations count up one by one.
+    generation: Mutex<u64>,
     seed: AtomicU64,
 }
 
@@ -79,7 +81,7 @@ impl Engine {
     #[pyo3(signature = (spec, members, router=None))]
     fn new(spec: &str, members: Vec<Option<Py<Member>>>, router: Option<&RouterWeights>) -> PyResult<Self> {
         let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, 1)?));
-        Ok(Self { engine, generation: AtomicU64::new(1), seed: AtomicU64::new(0) })
+        Ok(Self { engine, generation: Mutex::new(1), seed: AtomicU64::new(0) })
     }
 
     /// Serves another description from now on; requests in flight end under theirs. On an error nothing changes.

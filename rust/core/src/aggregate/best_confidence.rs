@@ -8,20 +8,14 @@ use crate::Value;
 pub fn best_confidence(replies: &[Option<(&Value, Option<f32>)>]) -> Option<Verdict> {
     let surety = |reply: &(&Value, Option<f32>)| reply.1.filter(|c| c.is_finite()).unwrap_or(0.0);
     let mut best: Option<(usize, f32)> = None;
-    let mut tied = false;
     for (index, reply) in replies.iter().enumerate() {
         let Some(reply) = reply else { continue };
         let confidence = surety(reply);
-        match best {
-            Some((_, most)) if confidence < most => {}
-            Some((_, most)) if confidence == most => tied = true,
-            _ => {
-                best = Some((index, confidence));
-                tied = false;
-            }
+        if best.is_none_or(|(_, most)| confidence > most) {
+            best = Some((index, confidence));
         }
     }
-    let (index, _) = best?;
+    let (index, most) = best?;
     let forms: Vec<Vec<u8>> = replies.iter().flatten().map(|(value, _)| canonical(value)).collect();
     let winner = replies[index].map(|(value, _)| canonical(value))?;
     let mut camps: Vec<(&[u8], usize)> = Vec::new();
@@ -32,7 +26,10 @@ pub fn best_confidence(replies: &[Option<(&Value, Option<f32>)>]) -> Option<Verd
         }
     }
     let support = forms.iter().filter(|form| **form == winner).count();
-    let tie = if tied && support < forms.len() { TieRule::FirstInOrder } else { TieRule::None };
+    // Equally sure replies tie only if they say different things.
+    let rival = |(reply, form): (&(&Value, Option<f32>), &Vec<u8>)| surety(reply) == most && *form != winner;
+    let tied = replies.iter().flatten().zip(&forms).any(rival);
+    let tie = if tied { TieRule::FirstInOrder } else { TieRule::None };
     let sizes = camps.iter().map(|camp| camp.1).collect();
     Some(Verdict::of_camps(index, support, replies.len() - forms.len(), tie, sizes))
 }

@@ -26,6 +26,9 @@ pub fn canonical(value: &Value) -> Vec<u8> {
         }
         Value::Json(json) => write_json(json, &mut out),
         Value::Vector(tensor) => {
+            // A byte that no JSON begins with, and the number of axes: neither a text nor another shape has this form.
+            out.push(0xFF);
+            out.extend((tensor.shape.len() as u64).to_le_bytes());
             out.extend(tensor.shape.iter().flat_map(|n| (*n as u64).to_le_bytes()));
             // Adding 0.0 turns -0.0 into 0.0.
             out.extend(tensor.data.iter().flat_map(|x| (x + 0.0).to_le_bytes()));
@@ -77,13 +80,13 @@ fn write_object(map: &Map<String, Json>, out: &mut Vec<u8>) {
 }
 
 fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) {
-    /// Below this, every integer is its own nearest float, so the integer form loses nothing.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+    /// From −2⁶³ to below 2⁶⁴ a JSON integer keeps all its digits, so a float there is written as the integer that it is.
+    const INTEGERS: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0;
     let _ = match (number.as_i64(), number.as_u64(), number.as_f64()) {
         (Some(integer), _, _) => write!(out, "{integer}"),
         (_, Some(integer), _) => write!(out, "{integer}"),
-        (_, _, Some(float)) if float.fract() == 0.0 && float.abs() <= EXACT => {
-            write!(out, "{}", float as i64)
+        (_, _, Some(float)) if float.fract() == 0.0 && INTEGERS.contains(&float) => {
+            write!(out, "{}", float as i128)
         }
         (_, _, Some(float)) => write!(out, "{float:e}"),
         (None, None, None) => write!(out, "{number}"),

@@ -2,17 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FeatureSpec, Signals};
+use super::ngrams::Ngrams;
+use super::scan::Scan;
+use super::{FeatureSpec, Signals, complexity, window};
 
 /// What one text looks like under a [`FeatureSpec`]: named signals and hashed n-grams.
+///
+/// Words and their n-grams come first, in the order of the text, then character n-grams, word by word. Every value of a block is
+/// 1/√(length of the block).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Features {
     /// The named numbers that rules read.
     pub signals: Signals,
-    /// Bucket of each n-gram, in the order of the text; an index may appear twice, then its values add up.
+    /// Bucket of each n-gram; an index may appear more than once, then its values add up.
     pub indices: Vec<u32>,
     /// Weight of each n-gram, the same length as `indices`.
     pub values: Vec<f32>,
+    /// Room for character n-grams while words are still coming in; empty between extractions.
+    #[serde(skip)]
+    characters: Vec<u32>,
 }
 
 impl FeatureSpec {
@@ -24,17 +32,30 @@ impl FeatureSpec {
     }
 
     /// Extracts the features of `text` into `out`, which is overwritten. Allocates nothing once `out` has
-    /// held a text as long as this one.
+    /// held a text as long as this one. The work is bounded by `max_bytes`, whatever the length of the text.
+    ///
+    /// ```
+    /// use ecology_core::text::{FeatureSpec, Features};
+    /// let (spec, mut features) = (FeatureSpec::default(), Features::default());
+    /// for text in ["where is my card?", "where is my new card?"] {
+    ///     spec.extract_into(text, &mut features);
+    ///     assert_eq!(features, spec.extract(text));
+    /// }
+    /// ```
     pub fn extract_into(&self, text: &str, out: &mut Features) {
-        out.indices.clear();
-        out.values.clear();
-        let lower = text.to_lowercase();
-        for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-            let hash = xxhash_rust::xxh3::xxh3_64(word.as_bytes());
-            out.indices.push((hash >> (64 - u32::from(self.buckets_log2))) as u32);
-        }
-        let value = 1.0 / (out.indices.len().max(1) as f32).sqrt();
-        out.values.resize(out.indices.len(), value);
-        out.signals = Signals::default();
+        let (head, tail) = window::window(text, self.max_bytes as usize);
+        let Features { signals, indices, values, characters } = out;
+        indices.clear();
+        characters.clear();
+        let tally = Scan::new(Ngrams::new(self, indices, characters)).read(head, tail);
+        *signals = complexity::signals(&tally, text.len(), head.len() + tail.len());
+
+        let words = indices.len();
+        indices.extend_from_slice(characters);
+        let scale = |count: usize| 1.0 / (count.max(1) as f32).sqrt();
+        values.clear();
+        values.resize(words, scale(words));
+        values.resize(indices.len(), scale(characters.len()));
+        characters.clear();
     }
 }

@@ -18,20 +18,30 @@
 //! | file | owns |
 //! |---|---|
 //! | `spec` | [`FeatureSpec`]: sizes, version, digest |
-//! | `window` | which bytes of a huge prompt are read |
-//! | `scan` | the one pass over the text: words, symbols, counts |
-//! | `ngrams` | hashed word and character n-grams (frozen) |
-//! | `cues` | words and pairs of words that say what a prompt wants |
-//! | `signals` | [`Signals`]: the named numbers, `complexity`, `depth` |
-//! | `task` | [`TaskType`] by typed rules |
 //! | `features` | [`Features`] and the extraction itself |
+//! | `window` | which part of a huge prompt is read |
+//! | `scan` | the one pass over the text |
+//! | `swar`, `chars` | eight ASCII bytes at a time; what other characters are |
+//! | `ngrams`, `hash` | hashed word and character n-grams; the frozen hashes |
+//! | `cues`, `tally` | words that say what a prompt wants; what is counted |
+//! | `signals`, `complexity` | [`Signals`]: the named numbers, and how they are computed |
+//! | `task` | [`TaskType`] by typed rules |
 //! | `table` | [`WeightTable`]: bucket-major weights and the scoring kernel |
 
+mod chars;
+mod complexity;
+mod cues;
 mod features;
+mod hash;
+mod ngrams;
+mod scan;
 mod signals;
 mod spec;
+mod swar;
 mod table;
+mod tally;
 mod task;
+mod window;
 
 pub use features::Features;
 pub use signals::Signals;

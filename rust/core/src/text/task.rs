@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Signals;
+use super::signals::Signal;
 
 /// A coarse kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,7 +67,34 @@ impl TaskType {
     }
 }
 
-/// What kind of work a prompt with these signals asks for.
-pub fn task_type(_signals: &Signals) -> TaskType {
-    TaskType::Chat
+/// What kind of work a prompt with these signals asks for: the first rule that holds.
+///
+/// The order is the argument. What the *material* shows (fences, formulas, options) outweighs what a verb says, since
+/// "write", "find" and "explain" are used of everything; a verb that names its task outweighs words that merely
+/// occur; and what is left is a short question or talk. Rules read English; elsewhere only the material speaks.
+///
+/// ```
+/// use ecology_core::text::{FeatureSpec, TaskType, task_type};
+/// let kind = |text| task_type(&FeatureSpec::default().extract(text).signals);
+/// assert_eq!(kind("Write a haiku about autumn."), TaskType::Creative);
+/// assert_eq!(kind("Refactor this function:\n```rust\nfn f() {}\n```"), TaskType::Code);
+/// assert_eq!(kind("what is the capital of France?"), TaskType::Question);
+/// ```
+pub fn task_type(signals: &Signals) -> TaskType {
+    let at = |signal| signals.at(signal);
+    let has = |signal| at(signal) > 0.0;
+    let rules = [
+        (at(Signal::options) >= 3.0 && at(Signal::maths) < 0.5, TaskType::Classification),
+        (at(Signal::code) >= 0.5, TaskType::Code),
+        (has(Signal::translations), TaskType::Translation),
+        (has(Signal::summaries), TaskType::Summarization),
+        (at(Signal::maths) >= 0.4, TaskType::Maths),
+        (has(Signal::classifications) && !has(Signal::creations), TaskType::Classification),
+        (at(Signal::extractions) > at(Signal::creations), TaskType::Extraction),
+        (has(Signal::creations) && at(Signal::creations) >= at(Signal::tools), TaskType::Creative),
+        (at(Signal::deep_reasons) + at(Signal::reasons) > at(Signal::tools), TaskType::Reasoning),
+        (has(Signal::tools), TaskType::ToolUse),
+        (has(Signal::question_marks) || has(Signal::question_words), TaskType::Question),
+    ];
+    rules.into_iter().find(|(holds, _)| *holds).map_or(TaskType::Chat, |(_, kind)| kind)
 }

@@ -1,0 +1,138 @@
+"""The tree of errors is the one that is drawn; every error keeps its facts and says what to do."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import pickle
+import re
+from typing import Any
+
+import pytest
+
+from ecology import errors
+from ecology.errors import EcologyError, Never, NotYet, Violation
+
+LEG = {"model": "a@1", "outcome": "failed", "fault": "ValueError: no"}
+LATE = {"model": "b@1", "outcome": "timed_out", "fault": None}
+
+# Facts of one example of every class, and the end of its sentence: what to do.
+EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
+    "InvalidPopulation": (
+        {"source": "ecology.toml", "violations": [Violation("models.0.timeout_ms", "it is missing", "write timeout_ms = 500")]},
+        "(write timeout_ms = 500)",
+    ),
+    "ArtifactError": ({"path": "a.onnx", "problem": "it cannot be read", "fix": "restore it"}, "; restore it"),
+    "DigestMismatch": (
+        {"path": "a.onnx", "expected": "sha256:aa", "actual": "sha256:bb"},
+        "restore the file, or register it as a new version",
+    ),
+    "MissingExtra": ({"extra": "embeddings", "needs": "onnx"}, 'run: pip install "ecology[embeddings]"'),
+    "AlreadyRegistered": ({"model": "a@1", "digest": "sha256:aa"}, "give the change a new version"),
+    "UnknownModel": ({"model": "smal", "known": ["small@1", "large@2"]}, "name one that exists: small@1, large@2"),
+    "OutcomesError": ({"violations": [Violation("row 1.score", "2 is not in [0, 1]", "scale scores")]}, "(scale scores)"),
+    "InvalidRequest": ({"problem": "a Request holds its constraints; give none beside it"}, "give none beside it"),
+    "EmptyInput": ({}, "send some text"),
+    "InputTooLarge": ({"input_bytes": 11, "limit_bytes": 10}, "send less text or raise `limits.input_bytes` in the policy"),
+    "InvalidUtf8": ({"position": 3}, "for example with errors='replace'"),
+    "InvalidDeadline": ({"deadline_ms": -1.0}, "give a number above 0"),
+    "UnknownTask": ({"task": "sport", "known": ["support", "sales"]}, "ask for one of: support, sales"),
+    "NoEligibleModel": ({"reasons": {"a@1": ["task: accepts x, not y"]}}, "loosen the request, the policy or a contract"),
+    "RunningLoop": ({}, "use `await aanswer(…)` here"),
+    "Closed": ({}, "open it again with Ecology.open(…)"),
+    "BudgetExhausted": (
+        {"account": "org/team", "resource": "nano_usd", "limit": 10, "held": 8, "needed": 5},
+        "raise the limit or ask for less",
+    ),
+    "DeadlineExceeded": ({"deadline_ms": 100.0, "legs": [LATE]}, "allow more time or route to a faster model"),
+    "AllLegsFailed": ({"legs": [LEG, LATE]}, "mend these models, or give them a fallback that answers"),
+}  # fmt: skip
+
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and issubclass(value, EcologyError) and value.__module__ == errors.__name__
+}
+ABSTRACT = {"EcologyError", "Never", "NotYet", "RegistryError"}
+
+
+def made(name: str) -> EcologyError:
+    return CLASSES[name](**EXAMPLES[name][0])
+
+
+def test_the_drawing_at_the_head_of_the_module_is_the_tree() -> None:
+    drawn: dict[str, str] = {}
+    parents: list[tuple[int, str]] = []
+    for line in inspect.cleandoc(errors.__doc__ or "").splitlines():
+        found = re.match(r"^(?P<lead>[\s│├└─]*)(?P<name>[A-Z]\w+)(?:\s{2,}|$)", line)
+        if found is None:
+            continue
+        depth, name = len(found["lead"]), found["name"]
+        while parents and parents[-1][0] >= depth:
+            parents.pop()
+        if parents:
+            drawn[name] = parents[-1][1]
+        parents.append((depth, name))
+    assert drawn == {name: kind.__bases__[0].__name__ for name, kind in CLASSES.items() if name != "EcologyError"}
+
+
+def test_every_class_is_public_and_has_an_example() -> None:
+    assert set(errors.__all__) == set(CLASSES) | {"Violation"}
+    assert errors.__all__ == sorted(errors.__all__)
+    assert set(EXAMPLES) == set(CLASSES) - ABSTRACT
+    assert all(kind.__doc__ for kind in CLASSES.values())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_sentence_ends_with_what_to_do(name: str) -> None:
+    text = str(made(name))
+    assert text.endswith(EXAMPLES[name][1])
+    assert "None" not in text
+    assert text.isprintable() or "\n" in text
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_facts_survive_copies_and_pickles(name: str) -> None:
+    error = made(name)
+    facts = EXAMPLES[name][0]
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(again) is type(error)
+        assert again.facts() == error.facts()
+        assert str(again) == str(error)
+    assert facts.items() <= error.facts().items()
+    assert all(getattr(error, fact) == value for fact, value in facts.items())
+    json.dumps(error.facts(), default=str)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_never_and_not_yet_are_different_classes(name: str) -> None:
+    error = made(name)
+    assert isinstance(error, Never) != isinstance(error, NotYet)
+    assert isinstance(error, EcologyError)
+    if isinstance(error, NotYet):
+        assert error.retry_after_ms is None
+        assert CLASSES[name](**EXAMPLES[name][0], retry_after_ms=250).facts()["retry_after_ms"] == 250
+
+
+def test_an_error_is_raised_and_caught_like_any_other() -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        raise errors.EmptyInput
+    assert caught.value.facts() == {"problem": "the input is empty; send some text"}
+    assert errors.EmptyInput() != errors.EmptyInput(), "errors are told apart by identity"
+    assert len({errors.EmptyInput(), errors.EmptyInput()}) == 2
+
+
+def test_where_nothing_is_known_nothing_is_made_up() -> None:
+    assert str(errors.UnknownModel("a")).endswith("name one that exists: none so far")
+    assert str(errors.UnknownTask(task="a", known=())).endswith("leave the task out")
+    assert "started: none" in str(errors.DeadlineExceeded(5.0))
+    assert "did you mean small@1?" in str(errors.UnknownModel("smal", ["small@1", "large@2"]))
+    assert "ValueError: no" in str(errors.AllLegsFailed([LEG])) and "b@1: timed_out\n" in str(errors.AllLegsFailed([LATE]))
+
+
+def test_violations_are_told_all_in_order() -> None:
+    two = [Violation("b", "it is missing", "write b = 1"), Violation("a", "is wrong")]
+    assert str(errors.InvalidPopulation("x.toml", two)) == "x.toml: 2 violations\n  b: it is missing (write b = 1)\n  a: is wrong"
+    assert "1 violation\n" in str(errors.InvalidPopulation("x.toml", two[:1]))
+    assert sorted(two) == two[::-1]
