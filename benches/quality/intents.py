@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ecology.cli.output import steps
 from ecology.demo.corpus import read_corpus
 from ecology.demo.run import run_demo
 
+WIDTH = 140
 FILES = ("clinc150.csv.gz", "banking77.csv.gz")
 
 
@@ -40,7 +42,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(results, indent=2))
         return
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     for result in results:
         console.print(_table(result))
         for line in _notes(result):

@@ -106,8 +106,7 @@ class Ecology:
         """
         engine, compiled = self._serving()
         stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
-        text, arguments = self._read(compiled, input, stated)
-        host = input if type(input) is not Request else input.input
+        text, host, arguments = self._read(compiled, input, stated)
         if not compiled.uses_loop:
             return engine.answer(text, host, arguments, submit)
         _refuse_running_loop()
@@ -131,8 +130,7 @@ class Ecology:
         """`answer` on the caller's event loop, where async members run with the caller's context variables."""
         engine, compiled = self._serving()
         stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
-        text, arguments = self._read(compiled, input, stated)
-        host = input if type(input) is not Request else input.input
+        text, host, arguments = self._read(compiled, input, stated)
         return await carry(lambda notify: engine.flight(text, host, arguments, notify))
 
     def route(
@@ -155,7 +153,7 @@ class Ecology:
         """
         engine, compiled = self._serving()
         stated = (task, language, data_class, jurisdiction, model, account, budget, None, seed)
-        text, arguments = self._read(compiled, input, stated)
+        text, _, arguments = self._read(compiled, input, stated)
         return engine.route(text, arguments)
 
     # --- what happened ------------------------------------------------------------------------------------
@@ -264,29 +262,36 @@ class Ecology:
             raise Closed
         return engine, self._compiled
 
-    def _read(self, compiled: Compiled, data: Any, stated: tuple[Any, ...]) -> tuple[str, dict[str, Any] | None]:
+    def _read(self, compiled: Compiled, data: Any, stated: tuple[Any, ...]) -> tuple[str, Any, dict[str, Any] | None]:
+        """The text to route by, what members are given (as it came, but bytes as text), and what is stated."""
         limit = compiled.description.policy.limits.input_bytes
         if type(data) is Request:
             if stated != _NOTHING_STATED:
                 raise InvalidRequest(problem="a Request holds its constraints already; give none beside it")
             text, modality, size = bounded_input(data.input, limit)
-            return text, data.arguments() | {"modality": modality, "input_bytes": size}
+            host = text if isinstance(data.input, bytes | bytearray) else data.input
+            return text, host, data.arguments() | {"modality": modality, "input_bytes": size}
         text, modality, size = bounded_input(data, limit)
+        host = text if isinstance(data, bytes | bytearray) else data
         if stated == _NOTHING_STATED and modality == "text":
-            return text, None
+            return text, host, None
         task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed = stated
-        return text, core_arguments(
-            task=task,
-            language=language,
-            modality=modality,
-            data_class=data_class,
-            jurisdiction=jurisdiction,
-            model=model,
-            account=account,
-            budget=budget,
-            deadline_ms=deadline_ms,
-            seed=seed,
-            input_bytes=size,
+        return (
+            text,
+            host,
+            core_arguments(
+                task=task,
+                language=language,
+                modality=modality,
+                data_class=data_class,
+                jurisdiction=jurisdiction,
+                model=model,
+                account=account,
+                budget=budget,
+                deadline_ms=deadline_ms,
+                seed=seed,
+                input_bytes=size,
+            ),
         )
 
 

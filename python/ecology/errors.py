@@ -197,7 +197,7 @@ class UnknownModel(RegistryError):
         bare = {known.partition("@")[0]: known for known in self.known} | {known: known for known in self.known}
         near = get_close_matches(self.model, bare, n=1)
         meant = f"did you mean {bare[near[0]]}? " if near else ""
-        return f"no model {self.model!r}; {meant}name one that exists: {', '.join(self.known) or 'none so far'}"
+        return f"no model {self.model!r}; {meant}known: {', '.join(self.known) or 'none'}"
 
 
 @dataclass(eq=False)
@@ -354,6 +354,8 @@ class AllLegsFailed(NotYet):
     legs: Sequence[Mapping[str, Any]]
 
     def __str__(self) -> str:
-        told = (f"{leg['model']}: {leg['outcome']}" + (f": {leg['fault']}" if leg.get("fault") else "") for leg in self.legs)
+        told = (
+            f"{leg['model']}: {leg['outcome']}" + (f": {leg['fault']}" if leg.get("fault") else "") for leg in self.legs
+        )
         lines = "".join(f"\n  {line}" for line in told)
         return f"every leg failed:{lines}\nmend these models, or give them a fallback that answers"

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.populations import describe, held, model, ranked_by_price, serve
+from tests.schema import ANSWER, ATTRIBUTION, DECISION, check, same_as_json
 
 import ecology as eco
 from ecology.errors import AllLegsFailed
-from tests.populations import describe, held, model, ranked_by_price, serve
-from tests.schema import ANSWER, ATTRIBUTION, DECISION, check, same_as_json
 
 CASCADE = {"kind": "cascade", "leg_confidence": 0.5}
 DOUBT = {"kind": "adaptive", "decision_confidence": 1.0}
@@ -244,7 +244,8 @@ def check_books(ecology: eco.Ecology, answer: eco.Answer) -> None:
     [
         ("label", "refund"),
         ("echo", "hello"),
-        ("json_object", {"orders": ["A-1", "A-2"], "paid": True, "sum": 12.5, "count": 2, "note": None, "deep": {"ä": []}}),
+        ("json_object", {"orders": ["A-1", "A-2"], "paid": True, "sum": 12.5, "count": 2, "note": None,
+                         "deep": {"ä": []}}),
     ],
 )  # fmt: skip
 def test_an_output_comes_back_as_it_was_given(tmp_path: Path, function: str, output: Any) -> None:
@@ -280,7 +281,7 @@ def test_a_reply_brings_its_confidence_and_its_tokens(tmp_path: Path) -> None:
     ("data", "seen"),
     [
         ("Where is my card?", {"type": "str", "shape": None}),
-        (b"Where is my card?", {"type": "bytes", "shape": None}),
+        (b"Where is my card?", {"type": "str", "shape": None}),
         ([{"role": "user", "content": "Hi!"}], {"type": "list", "shape": None}),
         ([{"role": "user", "content": [{"type": "text", "text": "Hi!"}]}], {"type": "list", "shape": None}),
         ({"order": 4471}, {"type": "dict", "shape": None}),
@@ -293,7 +294,7 @@ def test_a_reply_brings_its_confidence_and_its_tokens(tmp_path: Path) -> None:
     ids=["text", "bytes", "chat", "parts", "object", "list", "number", "zero", "false", "array"],
 )
 @pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "Request"])
-def test_a_member_gets_the_input_as_the_caller_gave_it(
+def test_a_member_gets_the_input_as_the_caller_gave_it_and_bytes_as_text(
     tmp_path: Path, data: Any, seen: dict[str, Any], wrapped: bool
 ) -> None:
     contract = {"modalities": ["text", "json", "array"]}
@@ -374,7 +375,7 @@ def test_a_record_is_refused_under_another_snapshot_or_without_the_prompt(tmp_pa
         with pytest.raises(ValueError, match="neither features nor text"):
             eco.replay(snapshot, record)
         ecology.reload(describe(tmp_path, model("sure")))
-        with pytest.raises(ValueError, match="another|under snapshot"):
+        with pytest.raises(ValueError, match="under snapshot"):
             eco.replay(ecology.snapshot, record)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.populations import held, members, model, ranked_by_price, serve
 
 import ecology as eco
 from ecology.errors import RunningLoop
-from tests.populations import held, members, model, ranked_by_price, serve
 
 LONG_MS = 30_000
 DOUBT = {"kind": "adaptive", "decision_confidence": 1.0}
@@ -30,7 +30,7 @@ async def test_members_run_on_the_callers_loop_with_the_callers_context(tmp_path
         module.CALLER.set("somebody")
         answer = await ecology.aanswer("hi")
         assert answer.output == "hi"
-        assert module.SEEN == [(asyncio.get_running_loop(), threading.current_thread(), "somebody")]
+        assert [(asyncio.get_running_loop(), threading.current_thread(), "somebody")] == module.SEEN
 
 
 async def test_each_caller_has_a_context_of_its_own(tmp_path: Path) -> None:

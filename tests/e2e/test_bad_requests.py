@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.populations import describe, held, members, model, serve
 
 import ecology as eco
 from ecology.backends.onnx_head import write_head
@@ -30,7 +31,6 @@ from ecology.errors import (
     NoEligibleModel,
     UnknownTask,
 )
-from tests.populations import describe, held, members, model, serve
 
 ALONE = {"kind": "direct", "max_fallbacks": 0}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.populations import describe, held, members, model, serve, write
 
 import ecology as eco
 from ecology.errors import InvalidPopulation
-from tests.populations import describe, held, members, model, serve, write
 
 BROKEN = """
 [[models]]
@@ -38,15 +38,8 @@ def test_a_broken_file_changes_nothing_and_everything_in_it_is_told(tmp_path: Pa
         (tmp_path / "ecology.toml").write_text(BROKEN)
         with pytest.raises(InvalidPopulation) as caught:
             ecology.reload()
-        places = [violation.place for violation in caught.value.violations]
-        assert places == [
-            "models.0.timout_ms (a@1)",
-            "models.0.backend.target (a@1)",
-            "models.0.timeout_ms (a@1)",
-            "models.1.backend.path (b@1)",
-            "models.1.timeout_ms (b@1)",
-            "policy.baseline",
-        ] or set(places) >= {"models.0.timout_ms (a@1)", "models.1.timeout_ms (b@1)", "policy.baseline"}
+        places = {violation.place for violation in caught.value.violations}
+        assert places >= {"models.0.timout_ms (a@1)", "models.1.timeout_ms (b@1)", "policy.baseline"}
         assert all(violation.fix for violation in caught.value.violations)
         assert (ecology.digest, ecology.generation, ecology.snapshot, ecology.description) == before
         assert ecology.answer("hi").output == "hi"
@@ -93,20 +86,34 @@ def test_a_request_in_flight_ends_under_the_snapshot_it_began_with(tmp_path: Pat
         assert answer.result().attribution["snapshot"]["digest"] == before != ecology.digest
 
 
-def while_swapping(ecology: eco.Ecology, described: list[eco.Description], ask: Callable[[int], eco.Answer]) -> list[Any]:
-    """Answers of four threads that ask until each has seen every population; the main thread swaps meanwhile."""
+def while_swapping(
+    ecology: eco.Ecology, described: list[eco.Description], ask: Callable[[int], eco.Answer]
+) -> list[eco.Answer]:
+    """Answers of four threads that never stop asking while the population is swapped again and again.
+
+    Every thread asks at least twice under each population before the next one comes.
+    """
     done = threading.Event()
+    asked = threading.Condition()
     found: list[list[eco.Answer]] = [[] for _ in range(4)]
 
     def keep_asking(thread: int) -> None:
-        while not done.is_set():
-            found[thread].append(ask(len(found[thread])))
+        try:
+            while not done.is_set():
+                found[thread].append(ask(len(found[thread])))
+                with asked:
+                    asked.notify()
+        finally:
+            done.set()  # one that fails ends the test
 
     with ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(keep_asking, thread) for thread in range(4)]
         try:
-            for swap in range(60):
+            for swap in range(30):
                 ecology.reload(described[swap % len(described)])
+                before = [len(answers) for answers in found]
+                with asked:
+                    asked.wait_for(lambda before=before: done.is_set() or on_by_two(found, before), timeout=30)
         finally:
             done.set()
         for one in asking:
@@ -114,15 +121,19 @@ def while_swapping(ecology: eco.Ecology, described: list[eco.Description], ask: 
     return [answer for answers in found for answer in answers]
 
 
+def on_by_two(found: list[list[eco.Answer]], before: list[int]) -> bool:
+    return all(len(answers) >= n + 2 for answers, n in zip(found, before, strict=True))
+
+
 @pytest.mark.parametrize("blocking", [True, False], ids=["answer", "aanswer"])
 def test_four_threads_notice_nothing_of_a_swap(tmp_path: Path, blocking: bool) -> None:
     priced = {"price": {"usd_per_call": 0.001}}
     one = describe(tmp_path / "one", model("echo", **priced), budgets={"team": {"usd": 1000}})
     two = describe(tmp_path / "two", model("sure", **priced), model("echo", **priced), budgets={"team": {"usd": 2000}})
-    digests = {}
-    for name, described in (("echo", one), ("sure", two)):
+    digests = set()
+    for described in (one, two):
         with eco.Ecology(described) as alone:
-            digests[alone.digest] = {"echo": "hi", "sure": None}[name]
+            digests.add(alone.digest)
     with eco.Ecology(one) as ecology:
 
         def ask(_: int) -> eco.Answer:
@@ -131,9 +142,7 @@ def test_four_threads_notice_nothing_of_a_swap(tmp_path: Path, blocking: bool) -
             return asyncio.run(ecology.aanswer("hi", account="team"))
 
         answers = while_swapping(ecology, [two, one], ask)
-        seen = {answer.attribution["snapshot"]["digest"] for answer in answers}
-        assert seen <= set(digests)
-        assert len(seen) == 2, f"{len(answers)} answers should have seen both"
+        assert {answer.attribution["snapshot"]["digest"] for answer in answers} == digests
         for answer in answers:
             assert answer.output in ("hi", "sure")
         assert sum(row["nano_usd"] for row in ecology.counters()) == len(answers) * 1_000_000

@@ -15,10 +15,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.populations import held, members, model, serve
 
 import ecology as eco
 from ecology.errors import AllLegsFailed, BudgetExhausted
-from tests.populations import held, members, model, serve
 
 THREADS = 4
 NAMES = ["org", "org/a", "org/b", "org/a/x", "org/a/y", "lab"]
@@ -102,9 +102,8 @@ def watch(ecology: eco.Ecology, done: threading.Event, over: list[dict[str, Any]
     """Looks at the accounts all the time."""
     while True:
         last = done.is_set()
-        for row in ecology.accounts():
-            if row["limit"] is not None and row["committed"] + row["reserved"] > row["limit"]:
-                over.append(row)
+        limited = [row for row in ecology.accounts() if row["limit"] is not None]
+        over += [row for row in limited if row["committed"] + row["reserved"] > row["limit"]]
         if last:
             return
 
@@ -132,7 +131,9 @@ def spend(ecology: eco.Ecology, mine: list[tuple[str, int | None, str]]) -> Bill
 
 def overran(ecology: eco.Ecology) -> bool:
     """Whether the population has a member that writes more tokens than it promises."""
-    return any(getattr(m.backend, "target", "") in ("models:scripted_a", "models:sure") for m in ecology.description.models)
+    return any(
+        getattr(m.backend, "target", "") in ("models:scripted_a", "models:sure") for m in ecology.description.models
+    )
 
 
 def check_books(ecology: eco.Ecology, bills: list[Bill], limits: dict[str, dict[str, Any]]) -> None:
@@ -150,7 +151,9 @@ def check_books(ecology: eco.Ecology, bills: list[Bill], limits: dict[str, dict[
     for row in ecology.accounts():
         if row["resource"] != "nano_usd":
             continue
-        below = sum(nano for payer, nano in paid.items() if payer == row["account"] or payer.startswith(row["account"] + "/"))
+        below = sum(
+            nano for payer, nano in paid.items() if payer == row["account"] or payer.startswith(row["account"] + "/")
+        )
         # What passed a limit because a member wrote more than it said is told apart, not hidden.
         assert row["committed"] + row["overrun"] == below, row
         assert row["limit"] is None or row["committed"] <= row["limit"]

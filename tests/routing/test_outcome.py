@@ -71,7 +71,12 @@ def test_every_table_gives_the_same_outcomes(rows: Any) -> None:
 
 
 def test_single_precision_that_is_unknown_is_unknown() -> None:
-    columns = {"prompt": ["hi"], "model": ["a@1"], "score": np.ones(1, np.float32), "cost_usd": np.full(1, np.nan, "f4")}
+    columns = {
+        "prompt": ["hi"],
+        "model": ["a@1"],
+        "score": np.ones(1, np.float32),
+        "cost_usd": np.full(1, np.nan, "f4"),
+    }
     assert to_outcomes(columns) == [Outcome("hi", "a@1", 1.0)]
 
 
@@ -159,7 +164,9 @@ outcome = st.builds(
 
 @given(outcomes=st.lists(outcome, min_size=1, max_size=5))
 @settings(deadline=None)
-def test_any_text_and_any_number_survive_a_file(tmp_path_factory: pytest.TempPathFactory, outcomes: list[Outcome]) -> None:
+def test_any_text_and_any_number_survive_a_file(
+    tmp_path_factory: pytest.TempPathFactory, outcomes: list[Outcome]
+) -> None:
     folder = tmp_path_factory.mktemp("any")
     write_outcomes(folder / "o.csv", outcomes)
     assert read_outcomes(folder / "o.csv") == outcomes

@@ -39,10 +39,7 @@ def decidable(seed: int = 0) -> list[Outcome]:
 def random_labels(seed: int) -> list[Outcome]:
     """Who is right is decided by coins: no router can know it."""
     rng = random.Random(seed)
-    rows = []
-    for outcome in decidable(seed):
-        rows.append(Outcome(outcome.prompt, outcome.model, float(rng.random() < 0.5), 0.001, 10.0))
-    return rows
+    return [Outcome(o.prompt, o.model, float(rng.random() < 0.5), 0.001, 10.0) for o in decidable(seed)]
 
 
 @pytest.fixture(scope="module")

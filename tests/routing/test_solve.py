@@ -1,4 +1,4 @@
-"""Solved thresholds against slow, obvious twins: every threshold is tried, row by row, as the core would carry it out."""
+"""Solved thresholds against slow, obvious twins: every threshold is tried, row by row, as the core would."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ fasttext.FastText.np = SimpleNamespace(array=lambda values, copy=True: np.asarra
 DIMENSIONS = 16
 BUCKETS = 1 << 16
 EPOCHS = 60
-LEARNING_RATE = 0.5
+LEARNING_RATE = 1.0
 
 
 class Words:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from corpus import Corpus
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -34,7 +36,9 @@ class HashedLogistic:
         learner = LogisticRegression(solver="saga", C=100.0, max_iter=STEPS, tol=1e-2)
         self._model = Pipeline([("features", features), ("learner", learner)])
         prompts, models = zip(*corpus.train, strict=True)
-        self._model.fit(prompts, models)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a few passes are meant
+            self._model.fit(prompts, models)
         self._models = self._model.classes_.tolist()
 
     def decide(self, prompt: str) -> Any:

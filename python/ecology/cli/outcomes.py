@@ -30,12 +30,15 @@ def collect_outcomes(
 ) -> None:
     """Put a sample of prompts through every model and score the answers: by label, function or judge."""
     from ..ecology import Ecology
+    from ..errors import ArtifactError
     from ..evidence import Scorer, callable_scorer, collect, judge_scorer, label_scorer
     from ..evidence.sample import read_sample
     from ..routing import write_outcomes
 
     if scorer is not None and judge is not None:
         raise typer.BadParameter("give --scorer or --judge, not both")
+    if not out.absolute().parent.is_dir():
+        raise ArtifactError(str(out), "its folder does not exist", "make it first; nothing was asked yet")
     with Ecology.open(file) as ecology:
         description = ecology.description
         chosen: Scorer = label_scorer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,7 +27,9 @@ def print_json(value: Any) -> None:
 def fail(error: EcologyError, *, as_json: bool) -> NoReturn:
     """Print the error and exit with 1."""
     if as_json:
-        print_json({"error": {"class": type(error).__name__, "message": str(error)} | {"facts": error.facts()}})
+        # JSON has no NaN, and a deadline of NaN is a fact that is told.
+        facts = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in error.facts().items()}
+        print_json({"error": {"class": type(error).__name__, "message": str(error), "facts": facts}})
     else:
         Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
     sys.exit(1)

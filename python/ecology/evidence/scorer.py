@@ -38,7 +38,16 @@ def callable_scorer(target: str, root: Path) -> Scorer:
         ArtifactError: it cannot be imported.
     """
     function: Callable[..., Any] = CallableBackend(kind="callable", target=target).load(root)
-    return lambda prompt, output, expected: _score(function(prompt, output, expected), target)
+
+    def score(prompt: str, output: Any, expected: str | None) -> float:
+        try:
+            said = function(prompt, output, expected)
+        except Exception as error:  # whatever a user's function raises
+            problem = f"{target} raised {type(error).__name__}: {error} on the prompt {prompt[:80]!r}; mend it"
+            raise InvalidRequest(problem=problem) from error
+        return _score(said, target)
+
+    return score
 
 
 def judge_scorer(description: Description, name: str, serve: Callable[[Description], Answers]) -> Scorer:

@@ -49,9 +49,10 @@ def attribution_tree(attribution: dict[str, Any]) -> Tree:
         style = "green" if leg["chosen"] else "default"
         mark = "✓ " if leg["chosen"] else "· "
         node = root.add(line((mark + leg["model"], style), f" [{leg['role']}] because {WHY[leg['why']]}"))
-        said = leg["fault"] if leg["outcome"] != "ok" else repr(leg["output"])
+        said = repr(leg["output"]) if leg["outcome"] == "ok" else leg["fault"]
+        told = leg["outcome"] if said is None else f"{leg['outcome']}: {_short(said)}"
         confidence = "" if leg["confidence"] is None else f", leg confidence {leg['confidence']:.3f}"
-        node.add(line(f"{leg['outcome']}: {_short(said)}{confidence}"))
+        node.add(line(f"{told}{confidence}"))
         took = f"{_ms(leg['latency_ms'] or 0)} latency, {_ms(leg['compute_ms'])} compute"
         node.add(line((f"{took}, digest {leg['digest'][:19]}…", "dim")))
     decision = attribution["decision"]

@@ -18,7 +18,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutcomesError, Violation
+from ..errors import ArtifactError, OutcomesError, Violation
 from ..table import read_table
 
 __all__ = ["Outcome", "read_outcomes", "to_outcomes", "write_outcomes"]
@@ -85,7 +85,11 @@ def read_outcomes(path: str | os.PathLike[str]) -> list[Outcome]:
 
 
 def write_outcomes(path: str | os.PathLike[str], outcomes: Iterable[Outcome]) -> None:
-    """Write CSV, gzipped when the name says so; whole or not at all."""
+    """Write CSV, gzipped when the name says so; whole or not at all.
+
+    Raises:
+        ArtifactError: it cannot be written.
+    """
     file = Path(path)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, NAMES)
@@ -93,8 +97,12 @@ def write_outcomes(path: str | os.PathLike[str], outcomes: Iterable[Outcome]) ->
     writer.writerows(asdict(outcome) for outcome in outcomes)
     raw = text.getvalue().encode()
     partial = file.with_name(f".{file.name}.{os.getpid()}")
-    partial.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
-    partial.replace(file)
+    try:
+        partial.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ArtifactError(str(file), f"it cannot be written: {error.strerror}", "choose another place") from error
 
 
 def _rows(rows: Any) -> Iterator[Any]:

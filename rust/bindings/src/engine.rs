@@ -88,14 +88,15 @@ impl Engine {
     #[pyo3(signature = (spec, members, router=None))]
     fn swap(
         &self,
+        py: Python<'_>,
         spec: &str,
         members: Vec<Option<Py<Member>>>,
         router: Option<&RouterWeights>,
     ) -> PyResult<u64> {
-        let generation = self.generation.load(Ordering::Acquire) + 1;
-        self.engine.swap(population(spec, &members, router, generation)?);
-        self.generation.store(generation, Ordering::Release);
-        Ok(generation)
+        let mut generation = self.generation.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        self.engine.swap(population(spec, &members, router, *generation + 1)?);
+        *generation += 1;
+        Ok(*generation)
     }
 
     /// Counts the swaps; the first population is 1.

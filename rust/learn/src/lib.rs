@@ -18,10 +18,13 @@
 //! ```
 
 mod calibrate;
+mod dual;
 mod error;
 mod folds;
 mod linear;
 mod logistic;
+mod math;
+mod progress;
 mod router;
 mod rows;
 mod softmax;

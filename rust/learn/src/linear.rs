@@ -20,6 +20,9 @@ impl Linear {
     }
 
     /// Scores of one row.
+    ///
+    /// # Panics
+    /// When the row has an index beyond the head's dimension.
     pub fn score(&self, rows: &Rows, row: usize) -> Vec<f32> {
         let mut scores = self.bias.clone();
         let (indices, values) = rows.row(row);
@@ -35,5 +38,10 @@ impl Linear {
     /// The same weights as a table for serving.
     pub fn into_table(self, spec: FeatureSpec) -> Result<WeightTable, TableError> {
         WeightTable::new(spec, self.columns(), &self.weights, &self.bias)
+    }
+
+    /// Multiplies every score by `factor`.
+    pub(crate) fn scale(&mut self, factor: f32) {
+        self.weights.iter_mut().chain(&mut self.bias).for_each(|number| *number *= factor);
     }
 }

@@ -155,7 +155,11 @@ impl Flight {
                             inputs.push_back(Input::LegDone { leg, result: Err(result) });
                         }
                     }
-                    Effect::CancelLeg { leg } => self.forget(leg),
+                    Effect::CancelLeg { leg } => match inline.iter().position(|(at, _)| *at == leg) {
+                        // Its time passed while another one ran on this thread.
+                        Some(waiting) => drop(inline.remove(waiting)),
+                        None => self.forget(leg),
+                    },
                     Effect::WakeAt { at_ns } => self.wake_at_ns = at_ns,
                     Effect::Finish => {
                         self.overhead_ns += clock.now_ns().saturating_sub(mark_ns);

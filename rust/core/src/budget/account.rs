@@ -79,12 +79,17 @@ impl Account {
     }
 
     pub(super) fn hold(&self, amounts: &Amounts) -> Result<(), Refused> {
+        self.hold_within(amounts, UNLIMITED)
+    }
+
+    /// Holds all of `amounts` under the limits and under `ceiling`, or nothing.
+    fn hold_within(&self, amounts: &Amounts, ceiling: u64) -> Result<(), Refused> {
         for (done, resource) in Resource::ALL.into_iter().enumerate() {
             let needed = amounts.get(resource);
             if needed == 0 {
                 continue;
             }
-            let limit = self.limit[resource as usize].load(Ordering::Acquire);
+            let limit = self.limit[resource as usize].load(Ordering::Acquire).min(ceiling);
             let outcome =
                 self.held[resource as usize].fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
                     held.checked_add(needed).filter(|sum| *sum <= limit)
@@ -108,10 +113,12 @@ impl Account {
             let mut commit = used.min(reserved);
             if used > reserved {
                 let extra = Amounts::of(resource, used - reserved);
-                match self.hold(&extra) {
+                // Half of the range: a member that claims absurd use must not fill up an account that has no limit.
+                match self.hold_within(&extra, Amounts::MAX) {
                     Ok(()) => commit = used,
                     Err(_) => {
-                        self.overrun[i].fetch_add(used - reserved, Ordering::AcqRel);
+                        let add = |overrun: u64| Some(overrun.saturating_add(used - reserved));
+                        let _ = self.overrun[i].fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
                     }
                 }
             }

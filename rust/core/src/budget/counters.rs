@@ -45,18 +45,19 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds `other` to every sum.
+    /// Adds `other` to every sum. Sums saturate: a member that claims absurd use neither panics nor starts them over.
     pub fn add(&mut self, other: &Tally) {
-        self.calls += other.calls;
-        self.ok += other.ok;
-        self.timed_out += other.timed_out;
-        self.cancelled += other.cancelled;
-        self.failed += other.failed;
-        self.nano_usd += other.nano_usd;
-        self.tokens_in += other.tokens_in;
-        self.tokens_out += other.tokens_out;
-        self.compute_ns += other.compute_ns;
-        self.latency_ns += other.latency_ns;
+        let add = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
+        add(&mut self.calls, other.calls);
+        add(&mut self.ok, other.ok);
+        add(&mut self.timed_out, other.timed_out);
+        add(&mut self.cancelled, other.cancelled);
+        add(&mut self.failed, other.failed);
+        add(&mut self.nano_usd, other.nano_usd);
+        add(&mut self.tokens_in, other.tokens_in);
+        add(&mut self.tokens_out, other.tokens_out);
+        add(&mut self.compute_ns, other.compute_ns);
+        add(&mut self.latency_ns, other.latency_ns);
     }
 }
 

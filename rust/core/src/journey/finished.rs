@@ -47,12 +47,12 @@ impl Finished {
 
     /// What all legs cost together.
     pub fn cost_nano_usd(&self) -> u64 {
-        self.legs.iter().map(|leg| leg.charged.get(Resource::NanoUsd)).sum()
+        self.legs.iter().map(|leg| leg.charged.get(Resource::NanoUsd)).fold(0, u64::saturating_add)
     }
 
     /// Compute of all legs, without the orchestration.
     pub fn compute_ns(&self) -> u64 {
-        self.legs.iter().map(|leg| leg.usage.compute_ns).sum()
+        self.legs.iter().map(|leg| leg.usage.compute_ns).fold(0, u64::saturating_add)
     }
 
     /// What the baseline would have cost: its price for the same tokens. Its compute is what its own leg used, if there was one.
@@ -72,10 +72,12 @@ impl Finished {
         self.ended_ns.saturating_sub(self.routed.request.started_ns)
     }
 
-    /// Whether it has no answer because time ran out.
+    /// Whether it has no answer because time ran out: during a leg, or before the first one.
     pub fn timed_out(&self) -> bool {
+        let in_a_leg = self.legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut));
         self.winner.is_none()
-            && self.legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut))
+            && !self.cancelled
+            && (in_a_leg || self.legs.is_empty())
             && self.ended_ns >= self.routed.request.deadline_ns
     }
 }

@@ -53,6 +53,9 @@ pub enum ReplayError {
     /// It holds neither features nor text.
     #[error("the record keeps neither features nor text; set log_text to \"features\" or \"full\"")]
     NoFeatures,
+    /// Its features are not of the snapshot's feature spec.
+    #[error("the features of the record do not fit the feature spec of its snapshot")]
+    Features,
     /// Nobody is eligible, so it was never made.
     #[error("no model is eligible under this record")]
     NoEligibleModel,
@@ -92,6 +95,13 @@ pub fn replay(snapshot: Arc<Snapshot>, record: &DecisionRecord) -> Result<Routed
     }
     let from_text = record.text.as_ref().map(|text| snapshot.spec.features.extract(text));
     let features = record.features.clone().or(from_text).ok_or(ReplayError::NoFeatures)?;
+    // A record comes from a log, so it may hold anything; scoring takes its indices on trust.
+    let buckets = snapshot.spec.features.buckets();
+    if features.indices.len() != features.values.len()
+        || features.indices.iter().any(|index| *index as usize >= buckets)
+    {
+        return Err(ReplayError::Features);
+    }
     let known = |id: &Arc<str>| snapshot.spec.models.iter().position(|model| model.id == *id);
     let affordable: Mask = record.affordable.iter().filter_map(known).collect();
     let request = Request {

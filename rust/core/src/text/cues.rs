@@ -78,7 +78,7 @@ cues! {
     Negation: "not, no, never, none, without, neither, nor, cannot, ' t, nothing, nobody, except, isnt, dont, doesnt, cant, wont"
     /// Take something out of a text.
     Extract: "extract, identify, find all, find the, list all, list the, pull out, parse, named entities, entities, fields, highlight, \
-        mentioned in, from the, in the text, key points, retrieve, locate"
+        mentioned in, from the, the text, key points, retrieve, locate"
     /// Choose a label or an option.
     Classify: "classify, classification, categorize, categorise, category, categories, label, labels, sentiment, positive or, \
         negative or, yes or, true or, true false, which of, select the, choose the, choose one, multiple choice, following options, \

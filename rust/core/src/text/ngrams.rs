@@ -40,11 +40,6 @@ impl Padded {
     pub(super) fn len(&self) -> usize {
         self.len
     }
-
-    /// The word without the spaces.
-    pub(super) fn word(&self) -> &[u8] {
-        &self.symbols[1..=self.len]
-    }
 }
 
 /// Collects the buckets of one text.

@@ -37,9 +37,9 @@ impl Default for FeatureSpec {
             version: 1,
             word_ngrams: 2,
             char_ngram_min: 3,
-            char_ngram_max: 5,
+            char_ngram_max: 4,
             buckets_log2: 16,
-            max_bytes: 32 * 1024,
+            max_bytes: 16 * 1024,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod chance;
 pub(crate) mod population;
+pub(crate) mod simulator;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

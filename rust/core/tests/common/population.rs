@@ -131,8 +131,11 @@ pub(crate) fn random_request(chance: &mut Chance, models: usize, now_ns: u64) ->
         request.ask = Ask { input_bytes: 50, ..Ask::default() };
     }
     request.account = (*chance.pick(&ACCOUNTS)).into();
-    if chance.percent(15) {
-        request.limits = Some(Limits::default().with(*chance.pick(&Resource::ALL), chance.below(200_000)));
+    if chance.percent(25) {
+        // Near the worst case of a leg or two, so that the second is sometimes one too many.
+        let resource = *chance.pick(&Resource::ALL);
+        let most = [4_000, 120, 200, 200_000][resource as usize];
+        request.limits = Some(Limits::default().with(resource, chance.below(most)));
     }
     request.tokens_in = chance.below(50);
     request.started_ns = now_ns;

@@ -1,0 +1,306 @@
+//! Laws of a journey, over many random ones: each ends once, in time, in a stated way, and every leg is paid for and counted.
+//!
+//! A failing population prints its seed; `JOURNEY_SEED=… cargo test -p ecology-core --test journey` runs that one alone.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a law that cannot be checked fails")]
+
+mod common;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use common::chance::Chance;
+use common::population::{random_request, random_snapshot};
+use common::simulator::{Ride, carry};
+use ecology_core::budget::{Amounts, CounterKey, Resource, Tally};
+use ecology_core::journey::{Finished, Input, Journey, Live, Refusal, Request};
+use ecology_core::leg::{Leg, Outcome, Reply, Usage};
+use ecology_core::plan::Ending;
+use ecology_core::snapshot::{PlanSpec, Snapshot};
+
+const POPULATIONS: u64 = 2_000;
+const REQUESTS: u64 = 200;
+
+/// What a careful bookkeeper expects the live state to say.
+#[derive(Default)]
+struct Ledger {
+    counters: BTreeMap<CounterKey, Tally>,
+    /// By declared account and resource.
+    charged: BTreeMap<(String, usize), u64>,
+    /// Answered requests, and what they cost.
+    answered: (u64, u64),
+    requests: u64,
+}
+
+impl Ledger {
+    fn enter(&mut self, finished: &Finished, started: &[usize]) {
+        let request = &finished.routed.request;
+        let snapshot = &finished.routed.snapshot;
+        let key = |model: &Arc<str>, role| CounterKey {
+            account: Arc::clone(&request.account),
+            model: Arc::clone(model),
+            task: request.ask.task.clone().unwrap_or_else(|| "".into()),
+            role,
+        };
+        for leg in started.iter().map(|at| &finished.legs[*at]) {
+            let tally = self.counters.entry(key(&snapshot.model(leg.model).id, "generator")).or_default();
+            tally.calls += 1;
+            match leg.outcome.unwrap() {
+                Outcome::Ok => tally.ok += 1,
+                Outcome::TimedOut => tally.timed_out += 1,
+                Outcome::Cancelled => tally.cancelled += 1,
+                _ => tally.failed += 1,
+            }
+            tally.nano_usd += leg.charged.get(Resource::NanoUsd);
+            tally.tokens_in += leg.charged.get(Resource::TokensIn);
+            tally.tokens_out += leg.charged.get(Resource::TokensOut);
+            tally.compute_ns += leg.usage.compute_ns;
+            tally.latency_ns += leg.ended_ns.unwrap() - leg.started_ns;
+        }
+        let overhead = self.counters.entry(key(&"-".into(), "overhead")).or_default();
+        overhead.calls += 1;
+        overhead.ok += u64::from(finished.winner.is_some());
+        overhead.cancelled += u64::from(finished.cancelled);
+        overhead.failed += u64::from(finished.winner.is_none() && !finished.cancelled);
+        overhead.compute_ns += finished.overhead_ns;
+        overhead.latency_ns += finished.ended_ns - request.started_ns;
+        for account in snapshot.spec.accounts.keys() {
+            let pays = *request.account == **account || request.account.starts_with(&format!("{account}/"));
+            for resource in Resource::ALL.into_iter().filter(|_| pays) {
+                let sum: u64 = finished.legs.iter().map(|leg| leg.charged.get(resource)).sum();
+                *self.charged.entry((account.clone(), resource as usize)).or_default() += sum;
+            }
+        }
+        self.requests += 1;
+        if finished.winner.is_some() {
+            self.answered.0 += 1;
+            self.answered.1 += finished.cost_nano_usd();
+        }
+    }
+
+    /// Nothing runs, so nothing is reserved, and what was charged is what was settled.
+    fn at_rest(&self, live: &Live) {
+        for account in live.accounts.all() {
+            for resource in Resource::ALL {
+                let standing = account.standing(resource);
+                let key = (account.name().to_string(), resource as usize);
+                assert_eq!(standing.reserved, 0, "{key:?}");
+                let charged = self.charged.get(&key).copied().unwrap_or(0);
+                assert_eq!(standing.committed + standing.overrun, charged, "{key:?}");
+                assert!(standing.limit.is_none_or(|limit| standing.committed <= limit), "{key:?}");
+            }
+        }
+    }
+
+    fn closes(&self, live: &Live) {
+        assert_eq!(live.counters.all(), self.counters.clone().into_iter().collect::<Vec<_>>());
+        let (requests, spent, _) = live.savings.totals();
+        assert_eq!((requests, spent), self.answered);
+        let kept = live.events.take(usize::MAX).len() as u64;
+        assert_eq!((live.events.emitted(), live.events.dropped() + kept), (self.requests, self.requests));
+    }
+}
+
+/// The ending and the winner that the plan has to come to, given how the legs ended.
+fn expected_end(finished: &Finished) -> (Vec<Ending>, Option<usize>) {
+    let legs = &finished.legs;
+    let ok = |at: usize| legs.get(at).is_some_and(Leg::ok);
+    let answer = legs.iter().position(Leg::ok);
+    let Some(first_ok) = answer.filter(|_| !finished.cancelled) else { return (vec![Ending::Failed], None) };
+    let confident = |threshold: f32| finished.routed.decision.chosen().confidence >= threshold;
+    match *finished.routed.plan() {
+        PlanSpec::Cascade { leg_confidence, .. } if ok(0) => {
+            if legs[0].confidence().is_some_and(|c| c >= leg_confidence) {
+                return (vec![Ending::Accepted], Some(0));
+            }
+            match legs.get(1).map(|leg| leg.outcome.unwrap()) {
+                Some(Outcome::Ok) => (vec![Ending::Escalated], Some(1)),
+                Some(Outcome::NotAfforded) => (vec![Ending::NotAfforded], Some(0)),
+                Some(_) => (vec![Ending::EscalationFailed], Some(0)),
+                None if finished.ended_ns >= finished.routed.request.deadline_ns => {
+                    (vec![Ending::EscalationFailed, Ending::NobodyToEscalateTo], Some(0))
+                }
+                None => (vec![Ending::NobodyToEscalateTo], Some(0)),
+            }
+        }
+        PlanSpec::Adaptive { decision_confidence, .. }
+            if !confident(decision_confidence) && ok(0) && ok(1) =>
+        {
+            let surety = |at: usize| legs[at].confidence().unwrap_or(0.0);
+            (vec![Ending::Selected], Some(usize::from(surety(1) > surety(0))))
+        }
+        PlanSpec::Adaptive { decision_confidence, .. }
+            if !confident(decision_confidence) && legs.len() > 1 =>
+        {
+            (vec![Ending::FellBack], Some(first_ok))
+        }
+        _ => (vec![if first_ok == 0 { Ending::Answered } else { Ending::FellBack }], Some(first_ok)),
+    }
+}
+
+/// The most legs that the plan allows.
+fn most_legs(finished: &Finished) -> usize {
+    match *finished.routed.plan() {
+        PlanSpec::Direct { max_fallbacks } => 1 + usize::from(max_fallbacks),
+        PlanSpec::Cascade { .. } => 2,
+        PlanSpec::Adaptive { max_fallbacks, decision_confidence } => {
+            let doubt = finished.routed.decision.chosen().confidence < decision_confidence;
+            1 + usize::from(max_fallbacks) + usize::from(doubt && finished.routed.decision.ranked.len() > 1)
+        }
+    }
+}
+
+fn check(ride: &Ride) {
+    let Ride { finished, started, lazy } = ride;
+    let (routed, legs) = (&finished.routed, &finished.legs);
+    let deadline_ns = routed.request.deadline_ns;
+    assert!(*lazy || finished.ended_ns <= deadline_ns, "ended at {}", finished.ended_ns);
+    let models: HashSet<_> = legs.iter().map(|leg| leg.model).collect();
+    assert_eq!(models.len(), legs.len(), "a model was started twice");
+    assert!(models.iter().all(|model| routed.verdict.eligible().contains(usize::from(*model))));
+    // What was started is what appears; the rest was refused by the budget and cost nothing.
+    let ran = |at: &usize| legs[*at].outcome.unwrap() != Outcome::NotAfforded;
+    assert_eq!((0..legs.len()).filter(ran).collect::<Vec<_>>(), *started);
+    for leg in legs {
+        let ended_ns = leg.ended_ns.unwrap();
+        assert!(leg.started_ns <= ended_ns && ended_ns <= finished.ended_ns);
+        assert!(leg.outcome != Some(Outcome::Ok) || ended_ns <= leg.ends_by_ns, "late and yet ok");
+        assert!(*lazy || ended_ns <= leg.ends_by_ns, "a hung leg was waited for beyond its bound");
+        assert!(leg.outcome != Some(Outcome::NotAfforded) || leg.charged == Default::default());
+        assert_eq!(leg.reply.is_some(), leg.ok());
+        let cut_off = matches!(leg.outcome, Some(Outcome::TimedOut | Outcome::Cancelled));
+        assert!(!cut_off || leg.usage.compute_ns > 0 || ended_ns == leg.started_ns, "cut off and free");
+    }
+    let (endings, winner) = expected_end(finished);
+    assert!(endings.contains(&finished.ending), "{:?}, not {endings:?}", finished.ending);
+    assert_eq!(finished.winner, winner);
+    assert_eq!(finished.output().is_some(), winner.is_some());
+    assert!(legs.len() <= most_legs(finished), "{} legs", legs.len());
+    // Nobody gives up while there is time, a fallback, and somebody to ask.
+    if let (Ending::Failed, false, PlanSpec::Direct { .. }) =
+        (finished.ending, finished.cancelled, routed.plan())
+    {
+        let all_tried = legs.len() == routed.decision.ranked.len();
+        assert!(legs.len() == most_legs(finished) || all_tried || finished.ended_ns >= deadline_ns);
+    }
+    let charged: u64 = legs.iter().map(|leg| leg.charged.get(Resource::NanoUsd)).sum();
+    assert_eq!(finished.cost_nano_usd(), charged);
+    // Time may run out before the first leg.
+    let cut_off = legs.is_empty() || legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut));
+    let timed_out = winner.is_none() && !finished.cancelled && cut_off && finished.ended_ns >= deadline_ns;
+    assert_eq!(finished.timed_out(), timed_out);
+}
+
+/// What was met on the way: a law about something that never happens is no law.
+#[derive(Default)]
+struct Seen {
+    requests: u64,
+    refused: [u64; 3],
+    endings: HashSet<Ending>,
+    outcomes: HashSet<Outcome>,
+    reasons: HashSet<&'static str>,
+    overrun: bool,
+}
+
+fn run_population(seed: u64, seen: &mut Seen) {
+    let chance = &mut Chance(seed);
+    let models = chance.between(1, 6) as usize;
+    let snapshot: Arc<Snapshot> = random_snapshot(chance, models);
+    let live = Arc::new(Live::new());
+    live.adopt(&snapshot);
+    let (mut ledger, mut now_ns) = (Ledger::default(), 0);
+    for _ in 0..REQUESTS {
+        now_ns += chance.below(1_000_000);
+        seen.requests += 1;
+        match carry(&snapshot, &live, random_request(chance, models, now_ns), chance) {
+            Ok(ride) => {
+                check(&ride);
+                ledger.enter(&ride.finished, &ride.started);
+                seen.endings.insert(ride.finished.ending);
+                seen.outcomes.extend(ride.finished.legs.iter().filter_map(|leg| leg.outcome));
+                seen.reasons.extend(ride.finished.legs.iter().map(|leg| leg.why.name()));
+            }
+            Err(Refusal::UnknownTask { .. }) => seen.refused[0] += 1,
+            Err(Refusal::NoEligibleModel(reasons)) => {
+                assert_eq!(reasons.len(), models);
+                seen.refused[1] += 1;
+            }
+            Err(Refusal::BudgetExhausted(refused)) => {
+                assert!(refused.held + refused.needed > refused.limit);
+                seen.refused[2] += 1;
+            }
+        }
+        ledger.at_rest(&live);
+    }
+    ledger.closes(&live);
+    let standings = live.accounts.all().into_iter().flat_map(|a| Resource::ALL.map(|r| a.standing(r)));
+    seen.overrun |= standings.into_iter().any(|standing| standing.overrun > 0);
+}
+
+/// Says which seed was running when a law broke.
+struct Running(u64);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("a law broke; run it again with JOURNEY_SEED={}", self.0);
+        }
+    }
+}
+
+#[test]
+fn every_journey_keeps_the_laws() {
+    let mut seen = Seen::default();
+    let one = std::env::var("JOURNEY_SEED").ok();
+    let seeds = one.as_ref().map_or(0..POPULATIONS, |seed| {
+        let seed = seed.parse().unwrap();
+        seed..seed + 1
+    });
+    for seed in seeds {
+        let _running = Running(seed);
+        run_population(seed, &mut seen);
+    }
+    if one.is_some() {
+        return;
+    }
+    assert!(seen.requests >= 100_000);
+    assert_eq!(
+        (seen.endings.len(), seen.outcomes.len(), seen.reasons.len()),
+        (9, 7, 6),
+        "{:?}",
+        seen.endings
+    );
+    assert!(seen.refused.iter().all(|count| *count > 100), "{:?}", seen.refused);
+    assert!(seen.overrun);
+}
+
+/// What a member says of its own use is not to be believed; whatever it is, the sums stay sums.
+#[test]
+fn a_member_that_claims_absurd_use_breaks_no_sum() {
+    let mut spec = common::spec(["a", "b", "c"].map(|name| common::priced(name, 1)).into());
+    spec.models
+        .iter_mut()
+        .for_each(|model| (model.price.per_token_out, model.labels) = (1.0, common::words(&["yes"])));
+    spec.default_plan = PlanSpec::Direct { max_fallbacks: 2 };
+    common::limit(&mut spec, "acme", "nano_usd", 1_000);
+    let live = Arc::new(Live::new());
+    let snapshot = common::compile(spec);
+    live.adopt(&snapshot);
+    for _ in 0..3 {
+        let request = Request { account: "acme".into(), ..common::request(Default::default()) };
+        let mut journey = Journey::begin(Arc::clone(&snapshot), Arc::clone(&live), request).unwrap();
+        let mut effects = Vec::new();
+        journey.advance(0, Input::Start, &mut effects);
+        for leg in 0..3 {
+            let most = Some(u64::MAX);
+            let usage = Usage { tokens_in: most, tokens_out: most, compute_ns: u64::MAX };
+            let reply = Reply { output: "no".into(), confidence: None, usage };
+            journey.advance(1, Input::LegDone { leg, result: Ok(reply) }, &mut effects);
+        }
+        assert_eq!(journey.finished(0).unwrap().cost_nano_usd(), u64::MAX);
+        let standing = live.accounts.get("acme").unwrap().standing(Resource::NanoUsd);
+        assert!(standing.committed <= 1_000 && standing.reserved == 0 && standing.overrun >= Amounts::MAX);
+        // Tokens have no limit here, so no claim can use them up.
+        assert!(live.accounts.path("acme", None).reserve(Amounts::of(Resource::TokensIn, 1 << 40)).is_ok());
+    }
+}

@@ -1,0 +1,408 @@
+"""The commands, as the README teaches them: from `init` to a fitted router, for people and with `--json`.
+
+What is wrong ends with exit code 1, a sentence on stderr and no stack trace; with `--json` with one object.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.populations import model, write
+from tests.schema import ANSWER, DECISION, check
+
+from ecology.cli import main
+from ecology.cli.app import app
+from ecology.population.training import write_fingerprints
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        found = self.json["error"]
+        assert set(found) == {"class", "message", "facts"}
+        return found
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in `tmp_path`, in this process, through the entry point of `ecology`."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("ECOLOGY_")]:
+        monkeypatch.delenv(name)
+    # Wide, so that no sentence is broken where a test looks for it.
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def call(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["ecology", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return Ran(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def first(run: Run) -> Run:
+    """In a folder that `ecology init` has filled."""
+    assert run("init").code == 0
+    return run
+
+
+def questions(file: Path, n: int = 48) -> Path:
+    """Half sums, half questions that the handbook of the first ecology answers."""
+    delivered = "Your order is delivered within three working days after we have received the payment."
+    rows = []
+    for at in range(n // 2):
+        rows.append({"text": f"What is {at} + {at + 3}?", "label": str(2 * at + 3)})
+        rows.append({"text": f"When is order {1000 + at} delivered after payment?", "label": delivered})
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["text", "label"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return file
+
+
+# --- the path of a newcomer ---------------------------------------------------------------------------------
+
+
+def test_from_init_to_a_router_that_is_used(run: Run, tmp_path: Path) -> None:
+    said = run("init")
+    assert said.code == 0 and "wrote ecology.toml" in said.out and "ecology check" in said.out
+    said = run("check", "--strict")
+    assert (said.code, said.out.strip()) == (0, "valid: ecology.toml, 3 models, 0 warnings")
+    said = run("route", "What is 17 * 23 + 4?")
+    assert said.code == 0 and "calculator@1" in said.out and "a rule prefers another" in said.out
+    said = run("answer", "What is 17 * 23 + 4?")
+    assert said.code == 0 and said.out.startswith("395\n") and "calculator@1 [generator]" in said.out
+    questions(tmp_path / "questions.csv")
+    said = run("outcomes", "collect", "questions.csv")
+    assert said.code == 0 and "144 outcomes in outcomes.csv" in said.out and "ecology fit outcomes.csv" in said.out
+    said = run("fit", "outcomes.csv")
+    assert said.code == 0 and "router.safetensors: " in said.out
+    assert "the best fixed mixture" in said.out
+    text = (tmp_path / "ecology.toml").read_text()
+    (tmp_path / "ecology.toml").write_text(text + '\n[policy.routing]\nrouter = "router.safetensors"\n')
+    assert run("check").code == 0
+    decision = run("route", "What is 7 + 10?", "--json").json
+    assert (decision["calibrated"], decision["rule"]) == (True, None)
+    assert run("answer", "What is 7 + 10?", "--json").json["output"] == "17"
+
+
+def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
+    assert run("init", "--json").json == {"written": ["ecology.toml", "models.py"]}
+    assert run("check", "--json").json == {"source": "ecology.toml", "models": 3, "warnings": []}
+    decision = run("route", "What is 17 * 23 + 4?", "--json").json
+    assert isinstance(decision.pop("signals"), dict)
+    check(decision, DECISION)
+    answer = run("answer", "What is 17 * 23 + 4?", "--json").json
+    check(answer, ANSWER)
+    assert (answer["output"], answer["attribution"]["decision"]["rule"]) == ("395", "sums")
+    questions(tmp_path / "questions.csv")
+    assert run("outcomes", "collect", "questions.csv", "--json").json == {
+        "outcomes": 144,
+        "out": "outcomes.csv",
+        "cost_usd": 0.0,
+        "failed": 24 + 24,  # the calculator on the questions, the fields of an order on the sums
+        "not_eligible": 0,
+        "trained_on_it": [],
+        "seen_in_training": 0,
+        "budget_spent": False,
+    }
+    fitted = run("fit", "outcomes.csv", "--out", "r.safetensors", "--json").json
+    assert set(fitted) == {"router", "digest", "models", "guard", "cascade"}
+    assert fitted["router"] == "r.safetensors"
+    assert fitted["digest"] == "sha256:" + hashlib.sha256((tmp_path / "r.safetensors").read_bytes()).hexdigest()
+    assert sorted(fitted["models"]) == ["calculator@1", "generalist@1", "order-fields@1"]
+    assert fitted["guard"]["prompts"] > 0
+    registered = run("model", "register", "--why", "first", "--json").json
+    assert [row["name"] for row in registered] == ["generalist", "calculator", "order-fields"]
+    assert [row["name"] for row in run("model", "list", "--json").json] == ["generalist", "calculator", "order-fields"]
+    assert [row["name"] for row in run("model", "list", "--role", "fallback", "--json").json] == ["generalist"]
+    assert run("model", "list", "--stage", "retired", "--json").json == []
+    shown = run("model", "show", "calculator", "--json").json
+    assert shown["manifest"] == next(row for row in registered if row["name"] == "calculator")
+    assert [(event["kind"], event["why"]) for event in shown["history"]] == [("registered", "first")]
+
+
+def test_the_registry_for_people(first: Run) -> None:
+    assert "no models are registered; run: ecology model register" in first("model", "list").out
+    said = first("model", "register", "calculator@1")
+    assert said.code == 0 and said.out.startswith("calculator@1 sha256:")
+    assert first("model", "register", "calculator").code == 0, "registering the same again changes nothing"
+    said = first("model", "list")
+    assert "calculator@1" in said.out and "generalist" not in said.out
+    said = first("model", "show", "calculator")
+    assert "timeout_ms: 500" in said.out and "registered" in said.out
+
+
+def test_the_outcomes_are_those_of_the_models(first: Run, tmp_path: Path) -> None:
+    questions(tmp_path / "questions.csv")
+    assert first("outcomes", "collect", "questions.csv", "--out", "o.csv.gz", "--sample", "10", "--seed", "3").code == 0
+    with gzip.open(tmp_path / "o.csv.gz", "rt", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 30
+    for row in rows:
+        right = row["model"] == ("calculator@1" if row["prompt"].startswith("What") else "generalist@1")
+        assert float(row["score"]) == float(right), row
+        answered = (
+            right or (row["model"] == "generalist@1") or (row["model"] == "order-fields@1" and "order" in row["prompt"])
+        )
+        assert (row["latency_ms"] != "") == answered
+    again = (tmp_path / "o.csv.gz").read_bytes()
+    assert first("outcomes", "collect", "questions.csv", "--out", "o.csv.gz", "--sample", "10", "--seed", "4").code == 0
+    assert (tmp_path / "o.csv.gz").read_bytes() != again
+
+
+def test_standard_input_is_read(first: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"What is 6 * 7?")
+    with (tmp_path / "in").open() as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert first("answer", "-", "--json").json["output"] == "42"
+
+
+def test_warnings_are_told_and_fail_only_when_strict(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, [model("a", "echo"), model("b", "echo", price=None)])
+    said = run("check")
+    assert said.code == 0 and "warning" in said.out
+    assert run("check", "--strict").code == 1
+    found = run("check", "--strict", "--json")
+    assert found.code == 1 and found.json["warnings"]
+    assert all(set(row) == {"place", "problem", "fix"} for row in found.json["warnings"])
+
+
+def test_the_description_is_found_by_option_and_by_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = write(tmp_path / "elsewhere", [model("echo")])
+    assert run("answer", "hi").code == 1
+    assert run("answer", "hi", "--file", str(elsewhere), "--json").json["output"] == "hi"
+    assert run("answer", "hi", "-f", "elsewhere", "--json").json["output"] == "hi"
+    monkeypatch.setenv("ECOLOGY_FILE", str(elsewhere))
+    assert run("answer", "hi", "--json").json["output"] == "hi"
+
+
+# --- scorers -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scored(run: Run, tmp_path: Path) -> Run:
+    """Two models about short and long texts, and a judge."""
+    judge = model("judge", role="judge")
+    write(tmp_path, [model("even-odd", fallback="always-long"), model("always-long"), judge])
+    rows = [("short text", "short"), ("a text that is longer than that", "long")]
+    with (tmp_path / "p.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("prompt", "expected"), *rows])
+    return run
+
+
+def scores(file: Path) -> dict[tuple[str, str], float]:
+    with file.open(newline="") as stream:
+        return {(row["prompt"][:5], row["model"]): float(row["score"]) for row in csv.DictReader(stream)}
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ([], 0.0),
+        (["--scorer", "models:strict_scorer"], 0.5),
+        (["--judge", "judge"], 0.0),
+        (["--judge", "judge@1"], 0.0),
+    ],
+    ids=["label", "callable", "judge", "judge's version"],
+)
+def test_answers_are_scored(scored: Run, tmp_path: Path, options: list[str], wrong: float) -> None:
+    said = scored("outcomes", "collect", "p.csv", *options, "--json")
+    assert (said.code, said.json["outcomes"]) == (0, 4)
+    assert scores(tmp_path / "outcomes.csv") == {
+        ("short", "even-odd@1"): 1.0,
+        ("short", "always-long@1"): wrong,
+        ("a tex", "even-odd@1"): wrong,
+        ("a tex", "always-long@1"): 1.0,
+    }
+
+
+def test_a_model_that_was_trained_on_the_file_is_left_out(scored: Run, tmp_path: Path) -> None:
+    digest = "sha256:" + hashlib.sha256((tmp_path / "p.csv").read_bytes()).hexdigest()
+    write(tmp_path, [model("even-odd", data_digests=[digest]), model("always-long")])
+    said = scored("outcomes", "collect", "p.csv", "--json").json
+    assert (said["outcomes"], said["trained_on_it"]) == (2, ["even-odd@1"])
+    assert {name for _, name in scores(tmp_path / "outcomes.csv")} == {"always-long@1"}
+    assert "left out, trained on this file: even-odd@1" in scored("outcomes", "collect", "p.csv").out
+
+
+def test_a_model_has_no_outcome_on_a_prompt_that_it_was_trained_on(scored: Run, tmp_path: Path) -> None:
+    write_fingerprints(tmp_path / "seen.txt", ["SHORT  text", "something else"])
+    write(tmp_path, [model("even-odd", training_prompts="seen.txt"), model("always-long")])
+    said = scored("outcomes", "collect", "p.csv", "--json").json
+    assert (said["outcomes"], said["seen_in_training"], said["trained_on_it"]) == (3, 1, [])
+    assert ("short", "even-odd@1") not in scores(tmp_path / "outcomes.csv")
+
+
+def test_a_budget_ends_a_collection_and_counts_failures(run: Run, tmp_path: Path) -> None:
+    def models(function: str) -> list[dict[str, Any]]:
+        tokens = {"usd_per_million_tokens_in": 250_000}  # a quarter of a dollar a token; four letters are one
+        return [model("m", function, price=tokens)]
+
+    (tmp_path / "p.csv").write_text("prompt,label\n" + "".join(f"abc{n},x\n" for n in range(8)))
+    for function, failed in (("echo", 0), ("fails", 3)):
+        write(tmp_path, models(function))
+        said = run("outcomes", "collect", "p.csv", "--usd", "0.8", "--json")
+        assert said.code == 0
+        assert (said.json["outcomes"], said.json["failed"], said.json["budget_spent"]) == (3, failed, True)
+        assert said.json["cost_usd"] == pytest.approx(0.75)
+
+
+# --- what is wrong -------------------------------------------------------------------------------------------
+
+BROKEN = "[[models]]\nname = 'a'\ntimout_ms = 9\n"
+
+# the command → the class of the error and what its sentence says to do; in a folder that `init` has filled
+WRONG: dict[str, tuple[list[str], str, str]] = {
+    "init over something": (["init"], "ArtifactError", "use --force to overwrite"),
+    "no such file": (["check", "--file", "absent.toml"], "InvalidPopulation", "`ecology init` writes one"),
+    "broken": (["check", "--file", "broken.toml"], "InvalidPopulation", "did you mean timeout_ms?"),
+    "broken for answer": (["answer", "hi", "--file", "broken.toml"], "InvalidPopulation", "did you mean timeout_ms?"),
+    "route nothing": (["route", " "], "EmptyInput", "send some text"),
+    "answer nothing": (["answer", ""], "EmptyInput", "send some text"),
+    "deadline 0": (["answer", "hi", "--deadline-ms", "0"], "InvalidDeadline", "give a number above 0"),
+    "deadline nan": (["answer", "hi", "--deadline-ms", "nan"], "InvalidDeadline", "give a number above 0"),
+    "no such model": (["answer", "hi", "--model", "cauculator"], "NoEligibleModel", "loosen the request"),
+    "every leg fails": (["answer", "hi", "--model", "calculator"], "AllLegsFailed", "mend these models"),
+    "absent prompts": (["outcomes", "collect", "absent.csv"], "ArtifactError", "give a CSV"),
+    "a folder of prompts": (["outcomes", "collect", "."], "ArtifactError", "give a CSV"),
+    "no prompts": (["outcomes", "collect", "strange.csv"], "OutcomesError", "name one prompt or text"),
+    "no labels": (["outcomes", "collect", "plain.csv"], "OutcomesError", "--scorer or --judge"),
+    "nowhere to write": (["outcomes", "collect", "good.csv", "--out", "no/o.csv"], "ArtifactError", "make it first"),
+    "written over a folder": (["outcomes", "collect", "good.csv", "--out", "folder"], "ArtifactError", "another place"),
+    "no such judge": (["outcomes", "collect", "plain.csv", "--judge", "nobody"], "UnknownModel", "known: "),
+    "a judge that answers": (["outcomes", "collect", "plain.csv", "--judge", "generalist"], "UnknownModel", "known: "),
+    "no such scorer": (["outcomes", "collect", "plain.csv", "--scorer", "models:no"], "ArtifactError", "name a func"),
+    "a scorer out of bounds": (
+        ["outcomes", "collect", "plain.csv", "--scorer", "scorers:seven"], "InvalidRequest", "a score is a number"
+    ),
+    "a scorer that raises": (
+        ["outcomes", "collect", "plain.csv", "--scorer", "scorers:raises"], "InvalidRequest", "mend it"
+    ),
+    "fit on nothing": (["fit", "absent.csv"], "ArtifactError", "prompt, model and score"),
+    "fit on too little": (["fit", "few.csv"], "OutcomesError", "collect more"),
+    "fit on prompts": (["fit", "plain.csv"], "OutcomesError", "every row has prompt, model and score"),
+    "register what is not there": (["model", "register", "absent"], "UnknownModel", "known: "),
+    "show what is not there": (["model", "show", "absent"], "UnknownModel", "known: "),
+    "a registry that is none": (["model", "list", "--registry", "plain.csv"], "RegistryError", ""),
+}  # fmt: skip
+
+
+@pytest.fixture
+def mistaken(first: Run, tmp_path: Path) -> Run:
+    (tmp_path / "broken.toml").write_text(BROKEN)
+    (tmp_path / "strange.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "plain.csv").write_text("text\nhello\n")
+    (tmp_path / "good.csv").write_text("text,label\nhello,hello\n")
+    (tmp_path / "few.csv").write_text("prompt,model,score\nhi,a,1\nhi,b,0\n")
+    (tmp_path / "scorers.py").write_text("def seven(*_):\n    return 7\n\ndef raises(*_):\n    raise KeyError('x')\n")
+    (tmp_path / "folder").mkdir()
+    return first
+
+
+@pytest.mark.parametrize(("command", "kind", "advice"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_explained(mistaken: Run, command: list[str], kind: str, advice: str) -> None:
+    said = mistaken(*command)
+    assert said.code == 1
+    assert "error: " in said.err and advice in said.err.replace("\n", " ")
+    as_json = mistaken(*command, "--json")
+    assert as_json.code == 1
+    assert advice in as_json.error["message"]
+    assert as_json.error["class"] == kind or kind == "RegistryError"
+    assert as_json.err == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["nonsense"],
+        ["answer"],
+        ["answer", "hi", "--usd", "-1"],
+        ["answer", "hi", "--deadline-ms", "soon"],
+        ["model", "list", "--stage", "asleep"],
+        ["outcomes", "collect", "plain.csv", "--scorer", "a:b", "--judge", "c"],
+        ["outcomes", "collect", "plain.csv", "--sample", "0"],
+    ],
+    ids=lambda command: " ".join(command),
+)
+def test_wrong_usage_has_an_exit_code_of_its_own(mistaken: Run, command: list[str]) -> None:
+    said = mistaken(*command)
+    assert said.code == 2 and "Error" in said.err and said.out == ""
+
+
+def test_after_a_mistake_nothing_was_written(mistaken: Run, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    for command, _, _ in WRONG.values():
+        mistaken(*command)
+    after = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert after == before
+
+
+# --- the command itself --------------------------------------------------------------------------------------
+
+
+def entry(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from ecology.cli import main; main()", *arguments]
+    known = {name: value for name, value in os.environ.items() if not name.startswith("ECOLOGY_")}
+    return subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, check=False)
+
+
+def test_the_installed_command_answers_and_fails_as_a_process(tmp_path: Path) -> None:
+    assert entry(tmp_path, "init").returncode == 0
+    done = entry(tmp_path, "answer", "What is 17 * 23 + 4?", "--json")
+    assert (done.returncode, done.stderr, json.loads(done.stdout)["output"]) == (0, "", "395")
+    failed = entry(tmp_path, "answer", "")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "error: the input is empty; send some text\n"
+
+
+def test_debug_shows_where_an_error_was_raised(tmp_path: Path) -> None:
+    failed = entry(tmp_path, "--debug", "check")
+    assert failed.returncode == 1
+    assert "Traceback" in failed.stderr and "InvalidPopulation" in failed.stderr
+
+
+def test_every_command_has_help() -> None:
+    from typer.testing import CliRunner
+
+    runner = CliRunner()
+    groups = {"": ["demo", "init", "check", "fit", "route", "answer"], "embeddings": ["build"],
+              "outcomes": ["collect"], "model": ["register", "list", "show"]}  # fmt: skip
+    for group, commands in groups.items():
+        for command in commands:
+            path = [word for word in (group, command) if word]
+            shown = runner.invoke(app, [*path, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+            assert shown.exit_code == 0 and "--json" in shown.output, path
