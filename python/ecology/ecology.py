@@ -166,7 +166,7 @@ class Ecology:
         legs = [row for row in rows if row["role"] != "overhead"]
         overhead_ns = sum(row["compute_ns"] for row in rows if row["role"] == "overhead")
         own = [row for row in legs if row["model"] == compiled.baseline]
-        asked = sum(row["ok"] for row in own)
+        asked = sum(row["calls"] for row in own)
         mean_ns = sum(row["compute_ns"] for row in own) / asked if asked else None
         calls = sum(row["calls"] for row in legs)
         by_model: dict[str, int] = {}

@@ -60,6 +60,6 @@ def command(
         f"{solution.share_then:.1%} escalated; write",
         highlight=False,
     )
-    plan = f'kind = "cascade", first = "{first}", then = "{then}", leg_confidence = {solution.threshold:.4f}'
+    plan = f'kind = "cascade", first = "{first}", then = "{then}", leg_confidence = {solution.threshold!r}'
     console.print(f"  default_plan = {{ {plan} }}  # under \\[policy]", highlight=False, soft_wrap=True)
     return None

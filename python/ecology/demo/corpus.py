@@ -91,7 +91,11 @@ def read_corpus(path: Path, seed: int = 0) -> Corpus:
     missing = {"text", label} - set(columns)
     if missing:
         raise ArtifactError(str(path), f"it has no column {' or '.join(sorted(missing))}", fix)
-    rows = [row | {"intent": row[label]} for row in rows if row["text"] and row["text"].strip() and row[label]]
+    rows = [
+        row | {"text": str(row["text"]), "intent": str(row[label])}
+        for row in rows
+        if str(row.get("text") or "").strip() and row.get(label)
+    ]
     rows = [row for row in rows if row["intent"] != OUT_OF_SCOPE]
     labels = {row["intent"] for row in rows}
     if len(rows) < FEWEST_ROWS or len(labels) < 2:

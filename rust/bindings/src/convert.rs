@@ -90,7 +90,10 @@ pub(crate) fn py_to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::Text(text.to_str()?.into()));
     }
     if object.hasattr("__array_interface__")? && object.hasattr("astype")? {
-        let array = object.call_method1("astype", ("float32",))?;
+        // Row-major whatever the order of the array in memory, since that is how a tensor is read.
+        let order = PyDict::new(object.py());
+        order.set_item("order", "C")?;
+        let array = object.call_method("astype", ("float32",), Some(&order))?;
         let array = array.cast::<numpy::PyArrayDyn<f32>>()?;
         let (shape, data) = (array.shape().to_vec(), array.to_vec());
         let data = match data {

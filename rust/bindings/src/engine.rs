@@ -1,5 +1,6 @@
 //! The engine, and the carrier on the calling thread.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +8,7 @@ use ecology_core::budget::Resource;
 use ecology_core::journey::{Refusal, Routed};
 use ecology_core::snapshot::Snapshot;
 use ecology_runtime::Mailbox;
-use ecology_runtime::carriers::carry;
+use ecology_runtime::carriers::{Interrupted, carry};
 use ecology_runtime::engine::{Engine as RuntimeEngine, Population};
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg};
 use ecology_runtime::members::LegInput;
@@ -68,8 +69,13 @@ impl Engine {
         Read { population, request, input, began_ns }
     }
 
+    /// Routing starts no leg, so nobody needs the text once its features are taken.
     fn routed(&self, text: &str, args: Option<&RequestArgs>) -> Result<Routed, Refusal> {
-        let Read { population, request, .. } = self.read(text, None, args);
+        let began_ns = self.engine.clock().now_ns();
+        let population = self.engine.current();
+        let features = Arc::new(population.snapshot.spec.features.extract(text));
+        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
+        let request = request(args, &population.snapshot, text, features, began_ns, seed);
         Routed::route(Arc::clone(&population.snapshot), self.engine.live(), request).map(|(routed, _)| routed)
     }
 }
@@ -127,26 +133,32 @@ impl Engine {
             let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
             let flight =
                 RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
+            // What interrupted the wait: the exception that is raised in place of an answer.
+            let raised = RefCell::new(None);
             let launch = |legs: Vec<HostLeg>, mailbox: &Arc<Mailbox>| {
-                Python::attach(|py| launched(py, submit.as_ref(), legs, mailbox, &input));
+                let launched = Python::attach(|py| launched(py, submit.as_ref(), legs, mailbox, &input));
+                launched.map_err(|error| {
+                    raised.replace(Some(error));
+                    Interrupted
+                })
             };
             let stop = |legs: Vec<usize>| {
-                if let Some(cancel) = &cancel {
-                    // Cancelling is a courtesy: the answer leaves either way.
-                    let _ = Python::attach(|py| cancel.call1(py, (legs,)).map(drop));
+                if let Some(cancel) = &cancel
+                    && let Err(error) = Python::attach(|py| cancel.call1(py, (legs,)).map(drop))
+                {
+                    // Cancelling is a courtesy: the answer leaves either way. An interruption is noticed at the next look.
+                    Python::attach(|py| error.write_unraisable(py, None));
                 }
             };
-            let mut raised = None;
-            let interrupted = std::cell::RefCell::new(&mut raised);
             let check = || match Python::attach(|py| py.check_signals()) {
                 Ok(()) => false,
                 Err(error) => {
-                    **interrupted.borrow_mut() = Some(error);
+                    raised.replace(Some(error));
                     true
                 }
             };
             let finished = carry(flight, self.engine.clock(), &launch, &stop, &check).ok();
-            Ok::<_, Refusal>(finished.ok_or(raised))
+            Ok::<_, Refusal>(finished.ok_or_else(|| raised.into_inner()))
         });
         match result {
             Ok(Ok(finished)) => Answer::wrap(py, finished),

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use ecology_core::leg::Fault;
 use ecology_runtime::Mailbox;
 use ecology_runtime::clock::Clock;
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped};
 use ecology_runtime::members::LegInput;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::sync::Mutex;
 
@@ -49,21 +51,25 @@ fn launches<'py>(
 ) -> PyResult<Vec<Launch<'py>>> {
     let mut launches = Vec::with_capacity(legs.len());
     for HostLeg { leg, member } in legs {
-        let Some(member) = member.as_any().downcast_ref::<PythonMember>() else { continue };
+        let Some(member) = member.as_any().downcast_ref::<PythonMember>() else {
+            mailbox.post(leg, Err(Fault::Failed("only a Python member runs on an event loop".into())));
+            continue;
+        };
         let post = Py::new(py, Post { mailbox: Arc::clone(mailbox), leg })?;
         launches.push((leg, member.callable().clone_ref(py), host_input(py, input), post));
     }
     Ok(launches)
 }
 
-/// Starts legs on the host's loop through `submit`; what cannot be started has failed.
+/// Starts legs on the host's loop through `submit`; what cannot be started has failed. What is no failure but an interruption
+/// (Ctrl-C) is given back.
 pub(crate) fn launched(
     py: Python<'_>,
     submit: Option<&Py<PyAny>>,
     legs: Vec<HostLeg>,
     mailbox: &Arc<Mailbox>,
     input: &LegInput,
-) {
+) -> PyResult<()> {
     let numbers: Vec<usize> = legs.iter().map(|leg| leg.leg).collect();
     let started = match submit {
         Some(submit) => {
@@ -72,10 +78,14 @@ pub(crate) fn launched(
         None => Err(pyo3::exceptions::PyRuntimeError::new_err("no event loop was given")),
     };
     if let Err(error) = started {
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
+        }
         for leg in numbers {
             mailbox.post(leg, Err(fault(py, &error)));
         }
     }
+    Ok(())
 }
 
 /// A request under way. Not to be driven by two threads at once: the second waits.

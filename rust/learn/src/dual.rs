@@ -60,7 +60,8 @@ impl Local {
         for row in chosen {
             rows.row(*row as usize).0.iter().for_each(|index| counts[*index as usize] += 1);
         }
-        let mut original: Vec<u32> = (0..dimension as u32).filter(|index| counts[*index as usize] > 0).collect();
+        let mut original: Vec<u32> =
+            (0..dimension as u32).filter(|index| counts[*index as usize] > 0).collect();
         original.sort_by_key(|index| std::cmp::Reverse(counts[*index as usize]));
         let mut local = counts;
         for (position, index) in original.iter().enumerate() {
@@ -164,12 +165,16 @@ fn block<L: Loss>(
                     for &column in &moved[..count] {
                         let step = step[column];
                         bias[column] += step;
-                        entries.iter().for_each(|(index, value)| weights[*index as usize][column] += step * value);
+                        entries
+                            .iter()
+                            .for_each(|(index, value)| weights[*index as usize][column] += step * value);
                     }
                 }
                 _ => {
                     add(&mut bias, &step, 1.0);
-                    entries.iter().for_each(|(index, value)| add(&mut weights[*index as usize], &step, *value));
+                    entries
+                        .iter()
+                        .for_each(|(index, value)| add(&mut weights[*index as usize], &step, *value));
                 }
             }
         }

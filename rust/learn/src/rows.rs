@@ -62,7 +62,9 @@ impl Rows {
         let start = self.indices.len();
         for (index, value) in row {
             match self.values.last_mut() {
-                Some(last) if self.indices.len() > start && self.indices.last() == Some(&index) => *last += value,
+                Some(last) if self.indices.len() > start && self.indices.last() == Some(&index) => {
+                    *last += value
+                }
                 _ => {
                     self.indices.push(index);
                     self.values.push(value);

@@ -15,7 +15,7 @@ pub struct Verdict {
 /// Checks every model against every clause. `affordable` is the verdict of the budget: it depends on the live state, so it
 /// is passed in (and recorded), and the same call replays.
 pub fn admit(snapshot: &Snapshot, ask: &Ask, affordable: &Mask) -> Verdict {
-    let all = Mask::first(snapshot.spec.models.len());
+    let all = snapshot.all;
     let mut passing = [all; Clause::ALL.len()];
     let mut set = |clause: Clause, mask: Mask| passing[clause as usize] = mask;
     set(Clause::Role, snapshot.answering);

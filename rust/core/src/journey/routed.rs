@@ -25,7 +25,7 @@ fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
 
 /// The models whose worst case fits into the headroom of the path, now.
 fn affordable(snapshot: &Snapshot, path: &AccountPath, tokens_in: u64) -> Mask {
-    let all = Mask::first(snapshot.spec.models.len());
+    let all = snapshot.all;
     if path.is_empty() {
         return all;
     }

@@ -28,10 +28,8 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
     let mut models: Vec<Ranked> = inputs.verdict.eligible().iter().map(unscored).collect();
     // A router that knows only some of the eligible models cannot compare them with the others, so it steps back:
     // uncalibrated guesses beside calibrated probabilities would be ranked as if they were the same thing.
-    let learned = snapshot
-        .router
-        .as_ref()
-        .filter(|_| models.iter().all(|ranked| snapshot.router_columns.contains(&Some(ranked.model))));
+    let eligible = inputs.verdict.eligible();
+    let learned = snapshot.router.as_ref().filter(|_| eligible.and(&snapshot.routed) == *eligible);
     let Some(weights) = learned else {
         let rule = rules::matching(snapshot, &inputs.features.signals);
         for ranked in &mut models {
@@ -44,8 +42,8 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
     };
     let mut scores = vec![0.0; weights.table().columns()];
     weights.table().score_into(inputs.features, &mut scores);
-    for (column, index) in snapshot.router_columns.iter().enumerate() {
-        if let Some(ranked) = models.iter_mut().find(|ranked| Some(ranked.model) == *index) {
+    for ranked in &mut models {
+        if let Some(column) = snapshot.router_columns[usize::from(ranked.model)] {
             ranked.confidence = weights.calibration()[column].probability(scores[column]);
         }
     }

@@ -107,8 +107,12 @@ pub struct Snapshot {
     pub digest: Arc<str>,
     /// The learned router, if there is one.
     pub router: Option<RouterWeights>,
-    /// For each column of the router, the model it is about.
-    pub router_columns: Vec<Option<ModelIndex>>,
+    /// For each model, its column in the router, if the router knows it.
+    pub router_columns: Vec<Option<usize>>,
+    /// The models that the router knows.
+    pub routed: Mask,
+    /// Every model.
+    pub all: Mask,
     /// By role, stage, policy and privilege: what no request can change.
     pub answering: Mask,
     /// Active ones.
@@ -161,10 +165,11 @@ impl Snapshot {
         let those = |test: &dyn Fn(&Model) -> bool| -> Mask {
             models.iter().enumerate().filter(|(_, model)| test(model)).map(|(index, _)| index).collect()
         };
-        let router_columns = router.as_ref().map_or_else(Vec::new, |weights| {
-            let position = |id: &Arc<str>| models.iter().position(|m| m.id == *id).map(|at| at as ModelIndex);
-            weights.models().iter().map(position).collect()
-        });
+        let router_columns: Vec<Option<usize>> = {
+            let known: HashMap<&str, usize> =
+                router.iter().flat_map(|weights| weights.models()).map(AsRef::as_ref).zip(0..).collect();
+            models.iter().map(|model| known.get(model.id.as_ref()).copied()).collect()
+        };
         Ok(Self {
             generation,
             digest: digest(&spec, router.as_ref())?,
@@ -179,6 +184,12 @@ impl Snapshot {
             data_classes: ClauseTable::of(models, |model| &model.data_classes),
             jurisdictions: ClauseTable::of(models, |model| &model.jurisdictions),
             least_max_input_bytes: models.iter().map(|model| model.max_input_bytes).min().unwrap_or(0),
+            routed: router_columns
+                .iter()
+                .zip(0..)
+                .filter_map(|(column, index)| column.map(|_| index))
+                .collect(),
+            all: Mask::first(models.len()),
             router_columns,
             router,
             spec,

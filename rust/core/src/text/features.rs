@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ngrams::Ngrams;
 use super::scan::Scan;
-use super::{FeatureSpec, Signals, complexity, window};
+use super::{FeatureSpec, Signals, complexity, ngrams, window};
 
 /// What one text looks like under a [`FeatureSpec`]: named signals and hashed n-grams.
 ///
-/// Words and their n-grams come first, in the order of the text, then character n-grams, word by word. Every value of a block is
+/// Words and their n-grams come first, in the order of the text, then character n-grams in the same order. Every value of a block is
 /// 1/√(length of the block).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Features {
@@ -18,9 +18,9 @@ pub struct Features {
     pub indices: Vec<u32>,
     /// Weight of each n-gram, the same length as `indices`.
     pub values: Vec<f32>,
-    /// Room for character n-grams while words are still coming in; empty between extractions.
+    /// Room for the lower-cased words; empty between extractions.
     #[serde(skip)]
-    characters: Vec<u32>,
+    symbols: Vec<u8>,
 }
 
 impl FeatureSpec {
@@ -44,18 +44,18 @@ impl FeatureSpec {
     /// ```
     pub fn extract_into(&self, text: &str, out: &mut Features) {
         let (head, tail) = window::window(text, self.max_bytes as usize);
-        let Features { signals, indices, values, characters } = out;
+        let Features { signals, indices, values, symbols } = out;
         indices.clear();
-        characters.clear();
-        let tally = Scan::new(Ngrams::new(self, indices, characters)).read(head, tail);
+        symbols.clear();
+        let tally = Scan::new(Ngrams::new(self, indices, symbols)).read(head, tail);
         *signals = complexity::signals(&tally, text.len(), head.len() + tail.len());
 
         let words = indices.len();
-        indices.extend_from_slice(characters);
+        ngrams::characters(self, symbols, indices);
         let scale = |count: usize| 1.0 / (count.max(1) as f32).sqrt();
         values.clear();
         values.resize(words, scale(words));
-        values.resize(indices.len(), scale(characters.len()));
-        characters.clear();
+        values.resize(indices.len(), scale(indices.len() - words));
+        symbols.clear();
     }
 }

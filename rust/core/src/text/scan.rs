@@ -7,14 +7,14 @@
 use super::chars::{self, Kind, Script};
 use super::cues::Lexicon;
 use super::hash;
-use super::ngrams::{LONGEST_WORD, Ngrams, Padded};
+use super::ngrams::{LONGEST_WORD, Ngrams};
 use super::swar;
 use super::tally::Tally;
 
 /// Words up to this length, with a space on either side, fit a `u128`.
 const SHORT_WORD: usize = 14;
-/// UTF-8 of the longest word; lower-casing can lengthen a character, never beyond four bytes.
-const LONGEST_WORD_BYTES: usize = LONGEST_WORD * 4;
+/// UTF-8 of the longest word, and of a last character that becomes three when lower-cased.
+const LONGEST_WORD_BYTES: usize = (LONGEST_WORD + 2) * 4;
 
 /// What an ASCII byte does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,21 +114,26 @@ impl<'o> Scan<'o> {
         let token = hash::word(&letters[..len]);
         self.ngrams.short_word(folded, len);
         self.word(token, len, capitals, digits);
-        if len == 1 && capitals == 1 {
-            self.option(bytes, at);
-        } else if digits as usize == len && len <= 2 {
-            self.list_number(bytes, at, folded as u32);
+        if len <= 2 && capitals + digits > 0 {
+            if len == 1 && capitals == 1 {
+                self.option(bytes, at);
+            } else if digits as usize == len {
+                self.list_number(bytes, at, folded as u32);
+            }
         }
-        at + len
+        // Nearly always one space follows.
+        at + len + usize::from(after == b' ')
     }
 
     /// Any word at `at`, one character at a time.
     fn any_word(&mut self, text: &str, at: usize) -> usize {
-        let mut padded = Padded::new();
         let mut folded = [0; LONGEST_WORD_BYTES];
-        let (mut folded_len, mut capitals, mut digits, mut beyond) = (0, 0, 0, 0);
+        let (mut len, mut folded_len, mut capitals, mut digits, mut beyond) = (0, 0, 0, 0, 0);
         let mut end = at;
         for c in text[at..].chars() {
+            if len >= LONGEST_WORD {
+                break;
+            }
             if c.is_ascii() {
                 if !c.is_ascii_alphanumeric() {
                     break;
@@ -146,24 +151,20 @@ impl<'o> Scan<'o> {
                 beyond += 1;
                 self.tally.scripts[chars::script(c) as usize] += 1;
             }
-            if padded.len() == LONGEST_WORD {
-                break;
-            }
             let mut upper = false;
             for lower in c.to_lowercase() {
                 upper |= lower != c;
-                if padded.push(hash::symbol(lower)) {
-                    folded_len += lower.encode_utf8(&mut folded[folded_len..]).len();
-                }
+                self.ngrams.symbol(hash::symbol(lower));
+                folded_len += lower.encode_utf8(&mut folded[folded_len..]).len();
+                len += 1;
             }
             capitals += u32::from(upper);
             end += c.len_utf8();
         }
-        let len = padded.len();
         if len > 0 {
             self.tally.non_ascii += beyond;
             let token = hash::word(&folded[..folded_len]);
-            self.ngrams.word(&mut padded);
+            self.ngrams.end_word();
             self.word(token, len, capitals, digits);
         }
         end.max(at + 1)
@@ -181,12 +182,14 @@ impl<'o> Scan<'o> {
         tally.words += 1;
         tally.word_chars += len as u32;
         tally.long_words += u32::from(len > 6);
-        tally.capital_letters += capitals;
-        tally.shouted_words += u32::from(len > 1 && capitals as usize == len);
-        tally.digits += digits;
-        let number = u32::from(digits as usize == len);
-        tally.numbers += number;
-        tally.option_numbers += number * u32::from(tally.options > 0);
+        if capitals | digits != 0 {
+            tally.capital_letters += capitals;
+            tally.shouted_words += u32::from(len > 1 && capitals as usize == len);
+            tally.digits += digits;
+            let number = u32::from(digits as usize == len);
+            tally.numbers += number;
+            tally.option_numbers += number * u32::from(tally.options > 0);
+        }
         tally.in_sentence = true;
         self.line_start = false;
     }
@@ -230,8 +233,8 @@ impl<'o> Scan<'o> {
             Kind::Ideograph => {
                 self.tally.non_ascii += 1;
                 self.tally.scripts[Script::EastAsian as usize] += 1;
-                let symbol = u128::from(hash::symbol(c));
-                self.ngrams.short_word(symbol, 1);
+                self.ngrams.symbol(hash::symbol(c));
+                self.ngrams.end_word();
                 self.word(hash::word(&text.as_bytes()[at..end]), 1, 0, 0);
                 end
             }
@@ -305,7 +308,9 @@ impl<'o> Scan<'o> {
             '！' => tally.exclamation_marks += 1,
             '×' | '÷' | '±' => tally.operators += 1,
             // Arrows, mathematical operators, and their supplements.
-            '\u{2190}'..='\u{22FF}' | '\u{27C0}'..='\u{27FF}' | '\u{2900}'..='\u{2AFF}' => tally.formulas += 1,
+            '\u{2190}'..='\u{22FF}' | '\u{27C0}'..='\u{27FF}' | '\u{2900}'..='\u{2AFF}' => {
+                tally.formulas += 1
+            }
             _ => {}
         }
         if matches!(c, '。' | '！' | '？' | '؟' | '।' | '…') && tally.in_sentence {
@@ -326,7 +331,10 @@ impl<'o> Scan<'o> {
             tally.fences += 1;
         }
         let joined = before.is_ascii_alphabetic() || before == b'_';
-        if joined && (run[0] == b'(' || (matches!(run, b"_" | b"." | b"::" | b"->") && after.is_ascii_alphanumeric())) {
+        if joined
+            && (run[0] == b'('
+                || (matches!(run, b"_" | b"." | b"::" | b"->") && after.is_ascii_alphanumeric()))
+        {
             tally.code_joins += 1;
         }
         let bullet = matches!(run, b"-" | b"*") || run == "•".as_bytes();

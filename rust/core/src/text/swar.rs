@@ -31,18 +31,33 @@ const fn within(seven: u64, low: u8, high: u8) -> u64 {
 pub(super) fn run(chunk: u64) -> Run {
     let ascii = !chunk & HIGH;
     let seven = chunk & !HIGH;
-    let capitals = within(seven, b'A', b'Z') & ascii;
+    // Bit 5 is what tells a small letter from its capital.
+    let letters = within(seven | ONES * 0x20, b'a', b'z') & ascii;
+    let capitals = letters & !(chunk << 2);
     let digits = within(seven, b'0', b'9') & ascii;
-    let letters = within(seven, b'a', b'z') & ascii;
-    let stop = (capitals | digits | letters) ^ HIGH;
+    let stop = (letters | digits) ^ HIGH;
     let len = (stop.trailing_zeros() / 8) as usize;
     let keep = if len == 8 { u64::MAX } else { (1 << (8 * len)) - 1 };
     Run {
         len,
         folded: (chunk | capitals >> 2) & keep,
-        capitals: (capitals & keep).count_ones(),
-        digits: (digits & keep).count_ones(),
+        capitals: count(capitals & keep),
+        digits: count(digits & keep),
     }
+}
+
+/// The high bit of each byte of `chunk` that is a space. No byte may be `!`, which is one bit away from it.
+#[inline]
+pub(super) fn spaces(chunk: u64) -> u64 {
+    // The classic test for a zero byte (Mycroft 1987): exact below and at the first one, above it wrong only for 0x01.
+    let zero = chunk ^ (ONES * b' ' as u64);
+    zero.wrapping_sub(ONES) & !zero & HIGH
+}
+
+/// How many bytes have their high bit set; the others are 0. A product, since the smallest x86-64 has no popcount.
+#[inline]
+fn count(high_bits: u64) -> u32 {
+    ((high_bits >> 7).wrapping_mul(ONES) >> 56) as u32
 }
 
 /// The eight bytes at `at`, zeros beyond the end.

@@ -134,79 +134,72 @@ impl WeightTable {
     /// When `out` is not `columns` long, or when an index is not below the spec's buckets: the features of another spec.
     pub fn score_into(&self, features: &Features, out: &mut [f32]) {
         assert_eq!(out.len(), self.columns, "one score per column");
-        let (indices, values) = (&features.indices, &features.values);
+        let features = (&features.indices[..], &features.values[..]);
         match self.stride {
-            4 => self.score_part_of_a_line::<4>(indices, values, out),
-            8 => self.score_part_of_a_line::<8>(indices, values, out),
-            16 => self.score_lines::<1>(indices, values, out),
-            32 => self.score_lines::<2>(indices, values, out),
-            _ => self.score_wide(indices, values, out),
+            4 => self.score_part_of_a_line::<4>(features, out),
+            8 => self.score_part_of_a_line::<8>(features, out),
+            16 => self.score_line(features, out),
+            _ => self.score_wide(features, out),
         }
     }
 
     /// Rows of `S` < 16 columns, several in a line.
-    fn score_part_of_a_line<const S: usize>(&self, indices: &[u32], values: &[f32], out: &mut [f32]) {
-        let row = |index: u32| {
-            let at = index as usize * S;
+    fn score_part_of_a_line<const S: usize>(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
+        let row = |index: usize| {
             let mut row = [0.0; S];
-            row.copy_from_slice(&self.lines[at / LINE].0[at % LINE..][..S]);
+            row.copy_from_slice(&self.lines[index / (LINE / S)].0[index % (LINE / S) * S..][..S]);
             row
         };
         let mut sum = [0.0; S];
         sum[..out.len()].copy_from_slice(&self.bias);
-        let (fours, rest) = in_fours(indices, values);
-        for ([i0, i1, i2, i3], v) in fours {
-            let rows = [row(i0), row(i1), row(i2), row(i3)];
-            add_four(&mut sum, [&rows[0], &rows[1], &rows[2], &rows[3]], v);
-        }
-        for (index, value) in rest {
-            add_one(&mut sum, &row(index), value);
-        }
+        in_fours(
+            features,
+            &mut sum,
+            |sum, [a, b, c, d], values| add_four(sum, [&row(a), &row(b), &row(c), &row(d)], values),
+            |sum, index, value| add_one(sum, &row(index), value),
+        );
         out.copy_from_slice(&sum[..out.len()]);
     }
 
-    /// Rows of `L` lines: the sums stay in registers.
-    fn score_lines<const L: usize>(&self, indices: &[u32], values: &[f32], out: &mut [f32]) {
-        let row = |index: u32| &self.lines[index as usize * L..][..L];
-        let mut sum = [[0.0; LINE]; L];
-        sum.as_flattened_mut()[..out.len()].copy_from_slice(&self.bias);
-        let (fours, rest) = in_fours(indices, values);
-        for ([i0, i1, i2, i3], v) in fours {
-            let (r0, r1, r2, r3) = (row(i0), row(i1), row(i2), row(i3));
-            for (l, sum) in sum.iter_mut().enumerate() {
-                add_four(sum, [&r0[l].0, &r1[l].0, &r2[l].0, &r3[l].0], v);
-            }
-        }
-        for (index, value) in rest {
-            for (sum, line) in sum.iter_mut().zip(row(index)) {
-                add_one(sum, &line.0, value);
-            }
-        }
-        out.copy_from_slice(&sum.as_flattened()[..out.len()]);
+    /// Rows of one line: the sums stay in registers.
+    fn score_line(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
+        let row = |index: usize| &self.lines[index].0;
+        let mut sum = [0.0; LINE];
+        sum[..out.len()].copy_from_slice(&self.bias);
+        in_fours(
+            features,
+            &mut sum,
+            |sum, [a, b, c, d], values| add_four(sum, [row(a), row(b), row(c), row(d)], values),
+            |sum, index, value| add_one(sum, row(index), value),
+        );
+        out.copy_from_slice(&sum[..out.len()]);
     }
 
-    /// Rows of any number of lines: the sums stay in the first-level cache, 256 columns at a time.
-    fn score_wide(&self, indices: &[u32], values: &[f32], out: &mut [f32]) {
+    /// Rows of several lines: the sums stay in the first-level cache, 256 columns at a time.
+    fn score_wide(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
         let per_row = self.stride / LINE;
-        let rows = out.chunks_mut(PASS * LINE).zip(self.bias.chunks(PASS * LINE));
-        for (pass, (out, bias)) in rows.enumerate() {
+        let parts = out.chunks_mut(PASS * LINE).zip(self.bias.chunks(PASS * LINE));
+        for (pass, (out, bias)) in parts.enumerate() {
             let first = pass * PASS;
             let count = (per_row - first).min(PASS);
-            let row = |index: u32| &self.lines[index as usize * per_row + first..][..count];
+            let row = |index: usize| &self.lines[index * per_row + first..][..count];
             let mut sums = [[0.0; LINE]; PASS];
             sums.as_flattened_mut()[..bias.len()].copy_from_slice(bias);
-            let (fours, rest) = in_fours(indices, values);
-            for ([i0, i1, i2, i3], v) in fours {
-                let rows = row(i0).iter().zip(row(i1)).zip(row(i2).iter().zip(row(i3)));
-                for (sum, ((r0, r1), (r2, r3))) in sums.iter_mut().zip(rows) {
-                    add_four(sum, [&r0.0, &r1.0, &r2.0, &r3.0], v);
-                }
-            }
-            for (index, value) in rest {
-                for (sum, line) in sums.iter_mut().zip(row(index)) {
-                    add_one(sum, &line.0, value);
-                }
-            }
+            in_fours(
+                features,
+                &mut sums,
+                |sums, [a, b, c, d], values| {
+                    let (a, b, c, d) = (row(a), row(b), row(c), row(d));
+                    for line in 0..count {
+                        add_four(&mut sums[line], [&a[line].0, &b[line].0, &c[line].0, &d[line].0], values);
+                    }
+                },
+                |sums, index, value| {
+                    for (sum, line) in sums.iter_mut().zip(row(index)) {
+                        add_one(sum, &line.0, value);
+                    }
+                },
+            );
             out.copy_from_slice(&sums.as_flattened()[..out.len()]);
         }
     }
@@ -221,15 +214,21 @@ fn stride(columns: usize) -> usize {
     }
 }
 
-/// Features four at a time, and then the last few.
-fn in_fours<'f>(
-    indices: &'f [u32],
-    values: &'f [f32],
-) -> (impl Iterator<Item = ([u32; 4], [f32; 4])> + 'f, impl Iterator<Item = (u32, f32)> + 'f) {
-    let (fours, four_values) = (indices.chunks_exact(4), values.chunks_exact(4));
-    let rest = fours.remainder().iter().copied().zip(four_values.remainder().iter().copied());
-    let four = |(i, v): (&'f [u32], &'f [f32])| ([i[0], i[1], i[2], i[3]], [v[0], v[1], v[2], v[3]]);
-    (fours.zip(four_values).map(four), rest)
+/// Calls `four` with features four at a time in their order, then `one` with each of the last few.
+#[inline(always)]
+fn in_fours<S>(
+    (mut indices, mut values): (&[u32], &[f32]),
+    sums: &mut S,
+    mut four: impl FnMut(&mut S, [usize; 4], [f32; 4]),
+    mut one: impl FnMut(&mut S, usize, f32),
+) {
+    while let ([i0, i1, i2, i3, later @ ..], [v0, v1, v2, v3, values_later @ ..]) = (indices, values) {
+        four(sums, [*i0 as usize, *i1 as usize, *i2 as usize, *i3 as usize], [*v0, *v1, *v2, *v3]);
+        (indices, values) = (later, values_later);
+    }
+    for (index, value) in indices.iter().zip(values) {
+        one(sums, *index as usize, *value);
+    }
 }
 
 #[inline(always)]

@@ -17,11 +17,15 @@ const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupted;
 
-/// Carries a flight to its end. `launch` starts the legs that need an event loop; `interrupted` says whether to give up.
+/// Starts legs on the host's event loop, which post into the mailbox.
+pub type Launch<'l> = dyn Fn(Vec<HostLeg>, &Arc<Mailbox>) -> Result<(), Interrupted> + 'l;
+
+/// Carries a flight to its end. `launch` starts the legs that need an event loop, and says whether to go on; `interrupted` says
+/// whether to give up.
 pub fn carry(
     mut flight: Flight,
     clock: Clock,
-    launch: &dyn Fn(Vec<HostLeg>, &Arc<Mailbox>),
+    launch: &Launch<'_>,
     cancel: &dyn Fn(Vec<usize>),
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Arc<Finished>, Interrupted> {
@@ -39,7 +43,8 @@ pub fn carry(
         };
         let legs = flight.take_host_legs();
         if !legs.is_empty() {
-            launch(legs, flight.mailbox());
+            let launched = launch(legs, flight.mailbox());
+            launched.inspect_err(|_| give_up(&mut flight, cancel))?;
         }
         let until = clock.instant(wake_at_ns);
         pumped = loop {
@@ -48,9 +53,15 @@ pub fn carry(
                 break flight.deliver(posts);
             }
             if interrupted() {
-                flight.cancel();
+                give_up(&mut flight, cancel);
                 return Err(Interrupted);
             }
         };
     }
+}
+
+/// Cancels and settles the flight, and tells the host which of its legs nobody waits for.
+fn give_up(flight: &mut Flight, cancel: &dyn Fn(Vec<usize>)) {
+    flight.cancel();
+    cancel(flight.take_host_cancels());
 }

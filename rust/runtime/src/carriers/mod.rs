@@ -4,4 +4,4 @@
 
 mod caller;
 
-pub use caller::{Interrupted, carry};
+pub use caller::{Interrupted, Launch, carry};

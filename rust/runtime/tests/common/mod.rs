@@ -13,7 +13,7 @@ use ecology_core::budget::Resource;
 use ecology_core::journey::{Finished, Request};
 use ecology_core::leg::{Fault, Reply};
 use ecology_core::snapshot::{Model, Snapshot, SnapshotSpec};
-use ecology_runtime::carriers::carry;
+use ecology_runtime::carriers::{Interrupted, carry};
 use ecology_runtime::engine::{Engine, Population};
 use ecology_runtime::flight::Flight;
 use ecology_runtime::members::{LegInput, Member, Place};
@@ -99,7 +99,14 @@ pub(crate) fn begin(engine: &Arc<Engine>, deadline_ms: u64) -> Flight {
 
 /// Carries a flight to its end on this thread.
 pub(crate) fn land(engine: &Arc<Engine>, flight: Flight) -> Arc<Finished> {
-    carry(flight, engine.clock(), &|legs, _| assert!(legs.is_empty()), &|_| {}, &|| false).unwrap()
+    carry(
+        flight,
+        engine.clock(),
+        &|legs, _| legs.is_empty().then_some(()).ok_or(Interrupted),
+        &|_| {},
+        &|| false,
+    )
+    .unwrap()
 }
 
 pub(crate) fn answer(engine: &Arc<Engine>, deadline_ms: u64) -> Arc<Finished> {
