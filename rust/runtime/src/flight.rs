@@ -135,15 +135,15 @@ impl Flight {
         let clock = self.engine.clock();
         let mut effects = Vec::new();
         let mut inline: VecDeque<(usize, ModelIndex)> = VecDeque::new();
-        let mut mark_ns = clock.now_ns();
+        let (started_ns, mut legs_ns) = (clock.now_ns(), 0);
+        let overhead_ns = |legs_ns: u64| clock.now_ns().saturating_sub(started_ns).saturating_sub(legs_ns);
         loop {
             let Some(input) = inputs.pop_front() else {
                 // Only now, so that a leg on another thread is under way while an inline one runs.
                 let Some((leg, model)) = inline.pop_front() else { break };
                 let before_ns = clock.now_ns();
-                self.overhead_ns += before_ns.saturating_sub(mark_ns);
                 let result = self.call_inline(model, clock);
-                mark_ns = clock.now_ns();
+                legs_ns += clock.now_ns().saturating_sub(before_ns);
                 inputs.push_back(Input::LegDone { leg, result });
                 continue;
             };
@@ -151,8 +151,13 @@ impl Flight {
             for effect in effects.drain(..) {
                 match effect {
                     Effect::StartLeg { leg, model, ends_by_ns } => {
+                        let (wall_ns, overhead_ns) = (clock.now_ns(), self.overhead_ns);
                         if let Some(result) = self.dispatch(leg, model, ends_by_ns, &mut inline) {
                             inputs.push_back(Input::LegDone { leg, result: Err(result) });
+                        }
+                        if self.overhead_ns > overhead_ns {
+                            // It went to a pool, which counted its own processor time.
+                            legs_ns += clock.now_ns().saturating_sub(wall_ns);
                         }
                     }
                     Effect::CancelLeg { leg } => match inline.iter().position(|(at, _)| *at == leg) {
@@ -162,14 +167,14 @@ impl Flight {
                     },
                     Effect::WakeAt { at_ns } => self.wake_at_ns = at_ns,
                     Effect::Finish => {
-                        self.overhead_ns += clock.now_ns().saturating_sub(mark_ns);
+                        self.overhead_ns += overhead_ns(legs_ns);
                         let finished = self.journey.take()?.finished(self.overhead_ns)?;
                         return Some(Pumped::Done(finished));
                     }
                 }
             }
         }
-        self.overhead_ns += clock.now_ns().saturating_sub(mark_ns);
+        self.overhead_ns += overhead_ns(legs_ns);
         Some(Pumped::Waiting { wake_at_ns: self.wake_at_ns })
     }
 
@@ -206,7 +211,10 @@ impl Flight {
                 mailbox.post(leg, call_timed(member.as_ref(), &input));
             }
         };
+        // Waking a thread may cost this one its core for a while: that is not its processor time.
+        let cpu_ns = thread_cpu_ns();
         let refused = pool.submit(Box::new(job)).is_err();
+        self.overhead_ns += thread_cpu_ns().saturating_sub(cpu_ns).max(1);
         refused.then(|| Fault::Failed("no thread could be started for it".into()))
     }
 

@@ -26,8 +26,9 @@
 //! | `cues`, `tally` | words that say what a prompt wants; what is counted |
 //! | `signals`, `complexity` | [`Signals`]: the named numbers, and how they are computed |
 //! | `task` | [`TaskType`] by typed rules |
-//! | `table` | [`WeightTable`]: bucket-major weights and the scoring kernel |
+//! | `table`, `aligned` | [`WeightTable`]: bucket-major weights and the scoring kernel |
 
+mod aligned;
 mod chars;
 mod complexity;
 mod cues;

@@ -8,17 +8,11 @@
 //! `(v₀·w₀ + v₁·w₁) + (v₂·w₂ + v₃·w₃)`; up to three left over add `v·w` one by one. Each product and sum is rounded to f32 by
 //! itself, without fused multiply-add. A column never mixes with another, so vector width cannot change a bit.
 
+use super::aligned::{Aligned, LINE};
 use super::{FeatureSpec, Features, SpecError};
 
-/// f32 in a cache line.
-const LINE: usize = 16;
-/// Lines that a pass over the features accumulates: 256 columns, 1 KB on the stack.
-const PASS: usize = 16;
-
-/// One cache line of weights.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(align(64))]
-struct Line([f32; LINE]);
+/// Columns that a pass over the features accumulates: 1 KB on the stack.
+const PASS: usize = 256;
 
 /// Linear weights over the buckets of a [`FeatureSpec`]: one row per bucket, one column per class or model.
 ///
@@ -35,9 +29,10 @@ struct Line([f32; LINE]);
 pub struct WeightTable {
     spec: FeatureSpec,
     columns: usize,
-    /// f32 from one row to the next: 4, 8 or a multiple of 16, so that no row crosses a line that it need not.
+    /// f32 from one row to the next: 4, 8 or a multiple of 16, so that no row touches a line that it need not.
     stride: usize,
-    lines: Vec<Line>,
+    /// `[buckets][stride]`.
+    weights: Aligned,
     bias: Vec<f32>,
 }
 
@@ -88,14 +83,11 @@ impl WeightTable {
             }
         }
         let stride = stride(columns);
-        let mut lines = vec![Line([0.0; LINE]); (spec.buckets() * stride).div_ceil(LINE)];
-        for (bucket, row) in weights.chunks_exact(columns).enumerate() {
-            for (column, weight) in row.iter().enumerate() {
-                let at = bucket * stride + column;
-                lines[at / LINE].0[at % LINE] = *weight;
-            }
+        let mut padded = Aligned::zeros(spec.buckets() * stride);
+        for (to, from) in padded.as_mut_slice().chunks_exact_mut(stride).zip(weights.chunks_exact(columns)) {
+            to[..columns].copy_from_slice(from);
         }
-        Ok(Self { spec, columns, stride, lines, bias: bias.to_vec() })
+        Ok(Self { spec, columns, stride, weights: padded, bias: bias.to_vec() })
     }
 
     /// What the rows stand for.
@@ -110,12 +102,8 @@ impl WeightTable {
 
     /// A copy of the weights as `[buckets][columns]`, as [`new`](Self::new) took them.
     pub fn weights(&self) -> Vec<f32> {
-        let mut weights = Vec::with_capacity(self.spec.buckets() * self.columns);
-        for bucket in 0..self.spec.buckets() {
-            let row = bucket * self.stride..bucket * self.stride + self.columns;
-            weights.extend(row.map(|at| self.lines[at / LINE].0[at % LINE]));
-        }
-        weights
+        let rows = self.weights.as_slice().chunks_exact(self.stride);
+        rows.flat_map(|row| &row[..self.columns]).copied().collect()
     }
 
     /// Bias of each column.
@@ -125,7 +113,7 @@ impl WeightTable {
 
     /// Bytes that the weights take in memory.
     pub fn memory_bytes(&self) -> usize {
-        self.lines.len() * size_of::<Line>()
+        size_of_val(self.weights.as_slice())
     }
 
     /// Writes `bias + Σ value · row(index)` for each column into `out`, in the reduction order of this module.
@@ -136,18 +124,19 @@ impl WeightTable {
         assert_eq!(out.len(), self.columns, "one score per column");
         let features = (&features.indices[..], &features.values[..]);
         match self.stride {
-            4 => self.score_part_of_a_line::<4>(features, out),
-            8 => self.score_part_of_a_line::<8>(features, out),
-            16 => self.score_line(features, out),
+            4 => self.score_narrow::<4>(features, out),
+            8 => self.score_narrow::<8>(features, out),
+            16 => self.score_narrow::<16>(features, out),
             _ => self.score_wide(features, out),
         }
     }
 
-    /// Rows of `S` < 16 columns, several in a line.
-    fn score_part_of_a_line<const S: usize>(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
+    /// Rows of `S` columns: the sums stay in registers.
+    fn score_narrow<const S: usize>(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
+        let weights = self.weights.as_slice();
         let row = |index: usize| {
             let mut row = [0.0; S];
-            row.copy_from_slice(&self.lines[index / (LINE / S)].0[index % (LINE / S) * S..][..S]);
+            row.copy_from_slice(&weights[index * S..index * S + S]);
             row
         };
         let mut sum = [0.0; S];
@@ -155,53 +144,52 @@ impl WeightTable {
         in_fours(
             features,
             &mut sum,
-            |sum, [a, b, c, d], values| add_four(sum, [&row(a), &row(b), &row(c), &row(d)], values),
-            |sum, index, value| add_one(sum, &row(index), value),
-        );
-        out.copy_from_slice(&sum[..out.len()]);
-    }
-
-    /// Rows of one line: the sums stay in registers.
-    fn score_line(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
-        let row = |index: usize| &self.lines[index].0;
-        let mut sum = [0.0; LINE];
-        sum[..out.len()].copy_from_slice(&self.bias);
-        in_fours(
-            features,
-            &mut sum,
-            |sum, [a, b, c, d], values| add_four(sum, [row(a), row(b), row(c), row(d)], values),
-            |sum, index, value| add_one(sum, row(index), value),
+            |sum, [a, b, c, d], v| {
+                let (a, b, c, d) = (row(a), row(b), row(c), row(d));
+                for j in 0..S {
+                    sum[j] += (v[0] * a[j] + v[1] * b[j]) + (v[2] * c[j] + v[3] * d[j]);
+                }
+            },
+            |sum, index, value| {
+                let row = row(index);
+                for j in 0..S {
+                    sum[j] += value * row[j];
+                }
+            },
         );
         out.copy_from_slice(&sum[..out.len()]);
     }
 
     /// Rows of several lines: the sums stay in the first-level cache, 256 columns at a time.
     fn score_wide(&self, features: (&[u32], &[f32]), out: &mut [f32]) {
-        let per_row = self.stride / LINE;
-        let parts = out.chunks_mut(PASS * LINE).zip(self.bias.chunks(PASS * LINE));
-        for (pass, (out, bias)) in parts.enumerate() {
+        let weights = self.weights.as_slice();
+        for (pass, (out, bias)) in out.chunks_mut(PASS).zip(self.bias.chunks(PASS)).enumerate() {
             let first = pass * PASS;
-            let count = (per_row - first).min(PASS);
-            let row = |index: usize| &self.lines[index * per_row + first..][..count];
-            let mut sums = [[0.0; LINE]; PASS];
-            sums.as_flattened_mut()[..bias.len()].copy_from_slice(bias);
+            let width = (self.stride - first).min(PASS);
+            let row = |index: usize| &weights[index * self.stride + first..][..width];
+            let mut sums = [0.0; PASS];
+            sums[..bias.len()].copy_from_slice(bias);
             in_fours(
                 features,
-                &mut sums,
-                |sums, [a, b, c, d], values| {
-                    let (a, b, c, d) = (row(a), row(b), row(c), row(d));
-                    for line in 0..count {
-                        add_four(&mut sums[line], [&a[line].0, &b[line].0, &c[line].0, &d[line].0], values);
-                    }
-                },
+                &mut sums[..width],
+                |sums, [a, b, c, d], values| add_four(sums, [row(a), row(b), row(c), row(d)], values),
                 |sums, index, value| {
-                    for (sum, line) in sums.iter_mut().zip(row(index)) {
-                        add_one(sum, &line.0, value);
-                    }
+                    sums.iter_mut().zip(row(index)).for_each(|(sum, weight)| *sum += value * weight);
                 },
             );
-            out.copy_from_slice(&sums.as_flattened()[..out.len()]);
+            out.copy_from_slice(&sums[..out.len()]);
         }
+    }
+}
+
+/// Adds four weighted rows. Not inlined: as a function of its own, nothing that it reads can alias what it writes, so
+/// that LLVM vectorises it.
+#[inline(never)]
+fn add_four(sums: &mut [f32], [a, b, c, d]: [&[f32]; 4], v: [f32; 4]) {
+    let n = sums.len();
+    let (a, b, c, d) = (&a[..n], &b[..n], &c[..n], &d[..n]);
+    for j in 0..n {
+        sums[j] += (v[0] * a[j] + v[1] * b[j]) + (v[2] * c[j] + v[3] * d[j]);
     }
 }
 
@@ -216,7 +204,7 @@ fn stride(columns: usize) -> usize {
 
 /// Calls `four` with features four at a time in their order, then `one` with each of the last few.
 #[inline(always)]
-fn in_fours<S>(
+fn in_fours<S: ?Sized>(
     (mut indices, mut values): (&[u32], &[f32]),
     sums: &mut S,
     mut four: impl FnMut(&mut S, [usize; 4], [f32; 4]),
@@ -228,19 +216,5 @@ fn in_fours<S>(
     }
     for (index, value) in indices.iter().zip(values) {
         one(sums, *index as usize, *value);
-    }
-}
-
-#[inline(always)]
-fn add_four<const N: usize>(sum: &mut [f32; N], rows: [&[f32; N]; 4], v: [f32; 4]) {
-    for j in 0..N {
-        sum[j] += (v[0] * rows[0][j] + v[1] * rows[1][j]) + (v[2] * rows[2][j] + v[3] * rows[3][j]);
-    }
-}
-
-#[inline(always)]
-fn add_one<const N: usize>(sum: &mut [f32; N], row: &[f32; N], value: f32) {
-    for j in 0..N {
-        sum[j] += value * row[j];
     }
 }

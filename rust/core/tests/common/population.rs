@@ -117,7 +117,7 @@ pub(crate) fn random_ask(chance: &mut Chance, models: usize) -> Ask {
             let name = format!("m{}", chance.below(models as u64 + 1));
             if chance.percent(50) { name.into() } else { format!("{name}@1").into() }
         }),
-        input_bytes: *chance.pick(&[0, 90, 500, 5_000]),
+        input_bytes: *chance.pick(&[0, 100, 500, 1_000, 1_001]),
         money_is_limited: chance.percent(30),
     }
 }
