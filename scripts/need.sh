@@ -15,6 +15,8 @@ if ! command -v cc >/dev/null 2>&1; then
     say "a C compiler (cc)" "Debian and Ubuntu: apt-get install gcc libc6-dev; macOS: xcode-select --install"
 fi
 if ! command -v cargo >/dev/null 2>&1; then
-    say "a Rust toolchain (cargo)" "install Rust 1.85 or newer with rustup, see rustup.rs"
+    say "a Rust toolchain (cargo)" "install Rust 1.88 or newer with rustup, see rustup.rs"
+elif ! cargo --version | "$python" -c 'import re, sys; v = re.search(r"(\d+)\.(\d+)", sys.stdin.read()); sys.exit(not v or (int(v[1]), int(v[2])) < (1, 88))'; then
+    say "Rust 1.88 or newer ($(cargo --version))" "run: rustup update stable"
 fi
 exit $missing

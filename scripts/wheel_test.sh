@@ -11,4 +11,4 @@ ls "$work"/dist/*.tar.gz
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$work"/dist/*.whl
 cp scripts/wheel_check.py "$work/"
 cd "$work"
-env PATH="$work/venv/bin:/usr/bin:/bin" "$work/venv/bin/python" -I wheel_check.py
+env PATH="$work/venv/bin" "$work/venv/bin/python" -I wheel_check.py

@@ -36,6 +36,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     "EmptyInput": ({}, "send some text"),
     "InputTooLarge": ({"input_bytes": 11, "limit_bytes": 10}, "or raise `limits.input_bytes` in the policy"),
     "InvalidUtf8": ({"position": 3}, "for example with errors='replace'"),
+    "Forked": ({}, "in each worker"),
+    "UnknownAccount": ({"account": "acmee", "known": ["acme/web"]}, "or add it under [policy.budgets]"),
     "InvalidDeadline": ({"deadline_ms": -1.0}, "give a number above 0"),
     "UnknownTask": ({"task": "sport", "known": ["support", "sales"]}, "ask for one of: support, sales"),
     "NoEligibleModel": ({"reasons": {"a@1": ["task: accepts x"]}}, "loosen the request, the policy or a contract"),

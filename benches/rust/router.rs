@@ -29,8 +29,14 @@ fn router(criterion: &mut Criterion) {
         for (name, router) in [("rules", None), ("learned", Some(learned))] {
             let snapshot = Snapshot::compile(spec.clone(), router, 1).unwrap();
             let verdict = admit(&snapshot, &Ask::default(), &Mask::first(models as usize));
-            let inputs =
-                Inputs { features: &features, verdict: &verdict, task: None, tokens_in: 20, seed: 1 };
+            let inputs = Inputs {
+                features: &features,
+                verdict: &verdict,
+                task: None,
+                tokens_in: 20,
+                explores: true,
+                seed: 1,
+            };
             group.bench_function(BenchmarkId::new(name, models), |bench| {
                 bench.iter(|| decide(black_box(&snapshot), black_box(&inputs)));
             });

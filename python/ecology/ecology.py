@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from .engine.description import Description, read_description
 from .engine.handle import Compiled, compile_population, engine_of
 from .engine.loop_thread import LoopThread, submit
 from .engine.request import Request, bounded_input, core_arguments
-from .errors import Closed, InvalidRequest, RunningLoop
+from .errors import Closed, Forked, InvalidRequest, RunningLoop, UnknownAccount
 from .policy import Budget
 
 __all__ = ["Ecology", "Savings"]
@@ -66,8 +67,11 @@ class Ecology:
         Raises:
             InvalidPopulation: with everything that cannot be loaded.
         """
-        self._compiled: Compiled = compile_population(description)
-        self._engine: _core.Engine | None = engine_of(self._compiled)
+        compiled = compile_population(description)
+        # One value, so that nobody sees the engine of one population beside the description of another.
+        self._state: tuple[_core.Engine, Compiled] | None = (engine_of(compiled), compiled)
+        self._swapping = threading.Lock()
+        self._process = os.getpid()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -232,13 +236,14 @@ class Ecology:
         if not isinstance(source, Description):
             source = read_description(compiled.description.source if source is None else source)
         fresh = compile_population(source)
-        generation = engine.swap(fresh.spec, fresh.members, fresh.router)
-        self._compiled = fresh
+        with self._swapping:
+            generation = engine.swap(fresh.spec, fresh.members, fresh.router)
+            self._state = (engine, fresh)
         return generation
 
     def close(self) -> None:
         """Serve no more. Requests in flight end; members are freed when the last of them has."""
-        self._engine = None
+        self._state = None
 
     def __enter__(self) -> Self:
         return self
@@ -257,10 +262,13 @@ class Ecology:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _serving(self) -> tuple[_core.Engine, Compiled]:
-        engine = self._engine
-        if engine is None:
+        state = self._state
+        if state is None:
             raise Closed
-        return engine, self._compiled
+        # A lock that another thread held at the fork would never be released in this process.
+        if self._process != os.getpid():
+            raise Forked
+        return state
 
     def _read(self, compiled: Compiled, data: Any, stated: tuple[Any, ...]) -> tuple[str, Any, dict[str, Any] | None]:
         """The text to route by, what members are given (as it came, but bytes as text), and what is stated."""
@@ -270,12 +278,15 @@ class Ecology:
                 raise InvalidRequest(problem="a Request holds its constraints already; give none beside it")
             text, modality, size = bounded_input(data.input, limit)
             host = text if isinstance(data.input, bytes | bytearray) else data.input
+            _check_account(compiled, data.account)
             return text, host, data.arguments() | {"modality": modality, "input_bytes": size}
         text, modality, size = bounded_input(data, limit)
         host = text if isinstance(data, bytes | bytearray) else data
-        if stated == _NOTHING_STATED and modality == "text":
+        # All that the core would be told it knows: of a chat only the last turn is the text.
+        if stated == _NOTHING_STATED and isinstance(host, str):
             return text, host, None
         task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed = stated
+        _check_account(compiled, account)
         return (
             text,
             host,
@@ -296,6 +307,16 @@ class Ecology:
 
 
 _NOTHING_STATED = (None,) * 9
+COLLECTING = "outcomes-collect"
+
+
+def _check_account(compiled: Compiled, account: Any) -> None:
+    """A misspelt account would spend without any limit, so where accounts are declared a stranger is refused."""
+    declared = compiled.description.policy.budgets
+    if isinstance(account, str) and declared and account != COLLECTING:
+        root = account.partition("/")[0]
+        if not any(name.partition("/")[0] == root for name in declared):
+            raise UnknownAccount(account=account, known=sorted(declared))
 
 
 def _refuse_running_loop() -> None:

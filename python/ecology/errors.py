@@ -15,10 +15,12 @@
     │   │   ├── InputTooLarge
     │   │   ├── InvalidUtf8
     │   │   ├── InvalidDeadline
+    │   │   ├── UnknownAccount
     │   │   └── UnknownTask
     │   ├── NoEligibleModel      admission excluded every model; says why for each
     │   ├── RunningLoop          a blocking call inside a running event loop
-    │   └── Closed               the ecology was closed
+    │   ├── Closed               the ecology was closed
+    │   └── Forked               it was opened in the process that this one was forked from
     └── NotYet                   the same request may succeed later
         ├── BudgetExhausted      an account on the request's path cannot afford it
         ├── DeadlineExceeded     no leg finished in time
@@ -48,6 +50,7 @@ __all__ = [
     "DigestMismatch",
     "EcologyError",
     "EmptyInput",
+    "Forked",
     "InputTooLarge",
     "InvalidDeadline",
     "InvalidPopulation",
@@ -60,6 +63,7 @@ __all__ = [
     "OutcomesError",
     "RegistryError",
     "RunningLoop",
+    "UnknownAccount",
     "UnknownModel",
     "UnknownTask",
     "Violation",
@@ -285,6 +289,21 @@ class UnknownTask(InvalidRequest):
 
 
 @dataclass(eq=False)
+class UnknownAccount(InvalidRequest):
+    """Accounts are declared, and this one has another root."""
+
+    problem: str = field(default="", kw_only=True)
+    account: str
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        return (
+            f"the account {self.account!r} has nothing in common with those that are declared: {', '.join(self.known)}; "
+            "name one of these or one below, or add it under [policy.budgets]"
+        )
+
+
+@dataclass(eq=False)
 class NoEligibleModel(Never):
     """Admission excluded every model; `reasons` maps each model to the names of the clauses it fails."""
 
@@ -311,6 +330,14 @@ class Closed(Never):
 
     def __str__(self) -> str:
         return "this ecology is closed; open it again with Ecology.open(…)"
+
+
+@dataclass(eq=False)
+class Forked(Never):
+    """Threads and locks do not survive a fork."""
+
+    def __str__(self) -> str:
+        return "this ecology was opened in another process; call Ecology.open(…) after the fork, in each worker"
 
 
 # --- carrying out -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ features are taken from its *text*; an array has none.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +33,12 @@ class Reply:
 
 
 def read_input(data: Any) -> tuple[str, str, int]:
-    """The text, the modality and the size in bytes of an input.
+    """The text to route by, the modality, and the size in bytes of the whole input.
 
     >>> read_input("Where is my card?")
     ('Where is my card?', 'text', 17)
     >>> read_input([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi!"}])
-    ('Hi!', 'text', 3)
+    ('Hi!', 'text', 12)
     >>> read_input({"order": 4471})
     ('{"order": 4471}', 'json', 15)
 
@@ -58,7 +59,10 @@ def read_input(data: Any) -> tuple[str, str, int]:
             raise EmptyInput
         return "", "array", int(data.nbytes)
     elif _is_chat(data):
-        text, modality = _last_user_turn(data), "text"
+        text, modality = _last_user_turn(data), _chat_modality(data)
+        if not text.strip() and modality == "text":
+            raise EmptyInput
+        return text, modality, _chat_bytes(data)
     else:
         try:
             text, modality = json.dumps(data, ensure_ascii=False, allow_nan=False), "json"
@@ -94,3 +98,27 @@ def _last_user_turn(turns: list[dict[str, Any]]) -> str:
                 return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
             return str(content)
     return ""
+
+
+def _chat_modality(turns: list[dict[str, Any]]) -> str:
+    """`text`, or the kind of the first part that is something else: `image`, `audio`, …"""
+    for turn in turns:
+        for part in turn["content"] if isinstance(turn["content"], list) else ():
+            kind = part.get("type", "text") if isinstance(part, dict) else "text"
+            if kind != "text":
+                return str(kind).removesuffix("_url").removeprefix("input_")
+    return "text"
+
+
+def _chat_bytes(turns: list[dict[str, Any]]) -> int:
+    """The size of all turns: a member reads the whole conversation, and is charged for it."""
+    try:
+        return sum(len(content.encode()) for content in _contents(turns))
+    except UnicodeEncodeError as error:
+        raise InvalidUtf8(position=error.start) from error
+
+
+def _contents(turns: list[dict[str, Any]]) -> Iterator[str]:
+    for turn in turns:
+        content = turn["content"]
+        yield content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)

@@ -131,6 +131,8 @@ def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
         "outcomes": 144,
         "out": "outcomes.csv",
         "cost_usd": 0.0,
+        "unscored": 0,
+        "why_unscored": None,
         "failed": 24 + 24,  # the calculator on the questions, the fields of an order on the sums
         "not_eligible": 0,
         "trained_on_it": [],

@@ -86,7 +86,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str], str]] = [
         "its price is unknown, so an account with a limit in usd refuses it",
     ),
     # thresholds
-    ([(HERE, CASCADE.format(0.8))], [LEG], "0.8 was written by hand (`ecology fit` solves it"),
+    ([(HERE, CASCADE.format(0.8))], [LEG], "0.8 is typed here (`ecology fit` solves it"),
     ([(HERE, CASCADE.format(0))], [LEG], "at 0 nothing escalates"),
     ([(HERE, CASCADE.format(1))], [LEG], "at 1 everything escalates"),
     ([(HERE, ADAPTIVE.format(0))], ["policy.default_plan.decision_confidence"], "at 0 the best model always runs"),
@@ -94,7 +94,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str], str]] = [
     (
         [(HERE, "[policy.routing]\nmin_decision_confidence = 0.7\n" + HERE)],
         ["policy.routing.min_decision_confidence"],
-        "0.7 was written by hand",
+        "0.7 is typed here",
     ),
     # two of a kind
     (

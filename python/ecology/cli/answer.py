@@ -34,6 +34,6 @@ def command(
         answer = ecology.answer(data, task=task, model=model, budget=budget, deadline_ms=deadline_ms)
     if as_json:
         return print_json(answer.to_dict())
-    console.print(answer.output, highlight=False, markup=False)
+    console.print(answer.output, highlight=False, markup=False, soft_wrap=True)
     console.print(attribution_tree(answer.attribution))
     return None

@@ -31,7 +31,7 @@ def collect_outcomes(
     """Put a sample of prompts through every model and score the answers: by label, function or judge."""
     from ..ecology import Ecology
     from ..errors import ArtifactError
-    from ..evidence import Scorer, callable_scorer, collect, judge_scorer, label_scorer
+    from ..evidence import Judge, Scorer, callable_scorer, collect, label_scorer
     from ..evidence.sample import read_sample
     from ..routing import write_outcomes
 
@@ -43,7 +43,7 @@ def collect_outcomes(
         description = ecology.description
         chosen: Scorer = label_scorer
         if judge is not None:
-            chosen = judge_scorer(description, judge, Ecology)
+            chosen = Judge(description, judge, Ecology)
         elif scorer is not None:
             chosen = callable_scorer(scorer, description.root)
         rows, digest = read_sample(prompts, sample, seed, needs_expected=chosen is label_scorer)
@@ -58,6 +58,8 @@ def collect_outcomes(
         "out": str(out),
         "cost_usd": collection.cost_usd,
         "failed": collection.failed,
+        "unscored": collection.unscored,
+        "why_unscored": collection.why_unscored or None,
         "not_eligible": collection.not_eligible,
         "trained_on_it": collection.trained_on_it,
         "seen_in_training": collection.seen_in_training,
@@ -72,6 +74,8 @@ def collect_outcomes(
         console.print(f"left out, the model was trained on the prompt: {collection.seen_in_training}", highlight=False)
     if collection.failed:
         console.print(f"{collection.failed} answers failed and score 0", highlight=False)
+    if collection.unscored:
+        console.print(f"{collection.unscored} answers have no score: {collection.why_unscored}", markup=False)
     if collection.budget_spent:
         console.print(f"[yellow]the budget of ${usd} was spent before the end[/]", highlight=False)
     if collection.outcomes:

@@ -30,7 +30,7 @@ def write_population(
     digest of `train.prompts`, which says what the tiers were trained on."""
     lines = [
         "# Written by `ecology demo`: a population that was trained on this machine.",
-        f'name = "{folder.name}"',
+        f"name = {_inline(folder.resolve().name or 'demo')}",
         "",
     ]
     for tier in tiers:

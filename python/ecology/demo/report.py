@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_report"]
 
+# An ecology pays when it is cheaper and, with 95 % confidence, loses no more than this much accuracy.
+MARGIN = 0.02
+
 
 def print_report(result: Result, console: Console) -> None:
     """Print all of it."""
@@ -64,11 +67,16 @@ def _table(result: Result, facts: dict[str, Any]) -> Any:
 
 def _verdict(result: Result, facts: dict[str, Any]) -> list[str]:
     ratio, gap = facts["compute_ratio"], facts["difference"]
-    pays = ratio < 1 and gap["high"] >= 0
+    verdict = "[yellow]Inconclusive[/]"
+    if ratio < 1 and gap["low"] >= -MARGIN:
+        verdict = "[green]It pays[/]"
+    elif ratio >= 1 or gap["high"] < 0:
+        verdict = "[red]It does not pay[/]"
     lines = [
-        f"[{'green' if pays else 'red'}]{'It pays' if pays else 'It does not pay'}[/]: {ratio:.1%} of the compute "
+        f"{verdict}: {ratio:.1%} of the compute "
         f"(processor time, orchestration included), {gap['mean'] * 100:+.1f} points of accuracy "
-        f"[{gap['low'] * 100:+.1f}, {gap['high'] * 100:+.1f}] on the same texts."
+        f"[{gap['low'] * 100:+.1f}, {gap['high'] * 100:+.1f}] on the same texts "
+        f"(it pays if it is cheaper and surely loses less than {MARGIN:.0%})."
     ]
     for solution in result.solutions:
         reads = "leg" if solution.kind == "cascade" else "decision"

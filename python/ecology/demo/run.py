@@ -197,9 +197,9 @@ def _plan(solution: Solution) -> dict[str, Any]:
 
 
 def _examples(ecology: Ecology, test: Corpus, trial: Trial) -> list[tuple[str, str, Any]]:
-    """Three live answers, at least one of them escalated if any was."""
+    """Three live answers, by their place in the test alone: the first that one model gave, one from the middle, and the
+    first that was escalated (or the last, if none was)."""
     escalated = set(trial.escalated)
-    plain = [row for row in range(len(test)) if row not in escalated and trial.correct[row]]
-    mended = [row for row in trial.escalated if trial.correct[row]] or trial.escalated
-    rows = (plain[:2] + mended[:1] or plain[:3]) if mended else plain[:3]
+    plain = [row for row in range(len(test)) if row not in escalated] or list(range(len(test)))
+    rows = [plain[0], plain[len(plain) // 2], trial.escalated[0] if escalated else plain[-1]]
     return [(test.texts[row], test.labels[row], ecology.answer(test.texts[row])) for row in rows]

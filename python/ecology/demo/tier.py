@@ -80,11 +80,11 @@ def folds_of(corpus: Corpus, seed: int) -> npt.NDArray[np.uint32]:
 def train_small(name: str, folder: Path, train: Corpus, val: Corpus, seed: int, progress: Progress) -> Tier:
     """A linear softmax over hashed n-grams: microseconds, inline."""
     names = train.names
-    known = val if set(val.labels) <= set(names) else _inside(val, set(names))
-    labels, val_labels = columns_of(train, names), columns_of(known, names)
+    labels = columns_of(train, names)
     rows = _core.Features(train.texts)
     weights, bias = _core.fit_sparse(rows, labels, len(names), seed, lambda done: progress(done / 3))
-    temperature = _core.fit_temperature(_core.Features(known.texts).score(weights, bias), val_labels)
+    val_scores = _core.Features(val.texts).score(weights, bias)
+    temperature = _temperature(val_scores, val, names)
     folds = folds_of(train, seed)
     held_out = _core.out_of_fold_classifier(
         rows, labels, folds, len(names), seed, lambda done: progress((1 + 2 * done) / 3)
@@ -100,7 +100,7 @@ def train_small(name: str, folder: Path, train: Corpus, val: Corpus, seed: int, 
         labels=tuple(names),
         temperature=temperature,
         train_scores=held_out,
-        val_scores=_core.Features(val.texts).score(weights, bias),
+        val_scores=val_scores,
     )
 
 
@@ -111,14 +111,14 @@ def train_large(
     import numpy as np
 
     rows, val_rows = embeddings.astype(np.float32), val_embeddings.astype(np.float32)
-    labels, val_labels = columns_of(train, train.names), columns_of(val, train.names)
+    labels = columns_of(train, train.names)
     columns = len(train.names)
     weights, bias = _core.fit_dense(rows, labels, columns, seed, lambda done: progress(done / 3))
     folds = folds_of(train, seed)
     held_out = _core.out_of_fold_dense(rows, labels, folds, columns, seed, lambda done: progress((1 + 2 * done) / 3))
     val_scores = val_rows @ weights + bias
     write_head(folder / "large.onnx", weights, bias)
-    temperature = _core.fit_temperature(val_scores, val_labels)
+    temperature = _temperature(val_scores, val, train.names)
     files = {"tokenizer": "tokenizer.json", "encoder": "encoder.onnx"}
     return _onnx("text", "minilm", train.names, temperature, held_out, val_scores, files)
 
@@ -128,7 +128,7 @@ def train_wide(folder: Path, train: Corpus, val: Corpus, seed: int, progress: Pr
     names = train.names
     spec = json.dumps(json.loads(_core.default_features()) | {"buckets_log2": WIDE_LOG2})
     rows, val_rows = _core.Features(train.texts, spec), _core.Features(val.texts, spec)
-    labels, val_labels = columns_of(train, names), columns_of(val, names)
+    labels = columns_of(train, names)
     weights, bias = _core.fit_sparse(rows, labels, len(names), seed, lambda done: progress(done / 3))
     folds = folds_of(train, seed)
     held_out = _core.out_of_fold_classifier(
@@ -136,7 +136,7 @@ def train_wide(folder: Path, train: Corpus, val: Corpus, seed: int, progress: Pr
     )
     val_scores = val_rows.score(weights, bias)
     write_head(folder / "large.onnx", weights, bias)
-    temperature = _core.fit_temperature(val_scores, val_labels)
+    temperature = _temperature(val_scores, val, names)
     return _onnx("features", "wide-linear", names, temperature, held_out, val_scores, {})
 
 
@@ -166,5 +166,13 @@ def _onnx(
     )
 
 
-def _inside(corpus: Corpus, labels: set[str]) -> Corpus:
-    return corpus.without({row for row, label in enumerate(corpus.labels) if label not in labels})
+def _temperature(scores: Floats, val: Corpus, names: list[str]) -> float:
+    """Fitted on the rows whose label the tier knows: of the others it can only be wrong, at any temperature."""
+    import numpy as np
+
+    position = {name: at for at, name in enumerate(names)}
+    rows = [row for row, label in enumerate(val.labels) if label in position]
+    if not rows:
+        return 1.0
+    labels = np.array([position[val.labels[row]] for row in rows], dtype=np.uint32)
+    return _core.fit_temperature(np.ascontiguousarray(scores[rows], dtype=np.float32), labels)

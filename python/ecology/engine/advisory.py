@@ -149,8 +149,8 @@ def typed_thresholds(view: View) -> Iterator[Finding]:
             effect = at_one if threshold else at_zero
             yield Finding(where, f"at {threshold:g} {effect}", "choose a value between, or a simpler plan")
         else:
-            problem = f"{threshold:g} was written by hand"
-            fix = "`ecology fit` solves it from outcomes for the quality that you ask for; `ecology demo` shows how"
+            problem = f"{threshold:g} is typed here"
+            fix = "`ecology fit` solves it from outcomes for the quality that you ask for; if it did, all is well"
             yield Finding(where, problem, fix)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .. import _core
 from ..backends import CallableBackend, LinearBackend, OnnxBackend
-from ..errors import ArtifactError
-from ..population import Manifest
+from ..errors import ArtifactError, DigestMismatch
+from ..population import Manifest, pin
 
 __all__ = ["load_member"]
 
@@ -17,17 +17,22 @@ def load_member(manifest: Manifest, root: Path) -> _core.Member:
 
     Raises:
         ArtifactError: a file, graph or function cannot be used, or returns labels that the contract does not have.
+        DigestMismatch: the file changed after the description was read.
     """
     backend = manifest.backend
     if isinstance(backend, LinearBackend):
         member = _core.linear_member(root / backend.path)
+        if manifest.digest is not None and member.digest != manifest.digest.value:
+            raise DigestMismatch(str(root / backend.path), expected=manifest.digest.value, actual=str(member.digest))
         _same_labels(manifest, member.labels, str(root / backend.path))
         return member
     if isinstance(backend, OnnxBackend):
         from ..backends.onnx_session import OnnxSession
 
         _same_labels(manifest, list(backend.labels or ()), str(root / backend.path))
-        return _core.python_member(OnnxSession(backend, root), "compute")
+        session = OnnxSession(backend, root)
+        pin(manifest, root)  # what was opened is what the description was checked with
+        return _core.python_member(session, "compute")
     assert isinstance(backend, CallableBackend)
     function = backend.load(root)
     return _core.python_member(function, "loop" if CallableBackend.is_async(function) else "thread")

@@ -10,11 +10,13 @@ import math
 from typing import Any
 
 from ..config import Config
-from ..errors import InputTooLarge, InvalidDeadline
+from ..errors import InputTooLarge, InvalidDeadline, InvalidRequest
 from ..messages import read_input
 from ..policy import Budget
 
 __all__ = ["Request", "bounded_input", "core_arguments"]
+
+WORDS = ("task", "language", "data_class", "jurisdiction", "model", "account")
 
 
 class Request(Config):
@@ -49,11 +51,18 @@ def core_arguments(*, budget: Budget | None = None, deadline_ms: float | None = 
 
     Raises:
         InvalidDeadline: the deadline is not a number above 0.
+        InvalidRequest: something is of another type.
     """
     if deadline_ms is None and budget is not None:
         deadline_ms = budget.deadline_ms
     if deadline_ms is not None and not (deadline_ms > 0 and math.isfinite(deadline_ms)):
         raise InvalidDeadline(deadline_ms=deadline_ms)
+    for name in WORDS:
+        if not isinstance(stated.get(name), str | None):
+            raise InvalidRequest(problem=f"{name} is {stated[name]!r}; give a string")
+    seed = stated.get("seed")
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed < 2**64):
+        raise InvalidRequest(problem=f"seed is {seed!r}; give an integer from 0 to 2**64 - 1")
     return {
         "task": stated.get("task"),
         "language": stated.get("language"),

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import AllLegsFailed, BudgetExhausted, DeadlineExceeded, NoEligibleModel
+from ..errors import AllLegsFailed, BudgetExhausted, DeadlineExceeded, InvalidRequest, NoEligibleModel
 from ..policy import Budget
 from ..population.training import fingerprint, read_fingerprints
 from ..routing import Outcome
 from .answers import Answers
-from .scorer import Scorer
+from .scorer import Judge, Scorer
 
 __all__ = ["Collection", "collect"]
 
 ACCOUNT = "outcomes-collect"
+"""Who pays for collecting; needs no limit of its own, since `usd` is one."""
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Collection:
     trained_on_it: list[str] = field(default_factory=list)
     seen_in_training: int = 0
     failed: int = 0
+    unscored: int = 0
+    why_unscored: str = ""
     not_eligible: int = 0
     cost_usd: float = 0.0
     budget_spent: bool = False
@@ -64,33 +67,72 @@ def collect(
             if mark in seen.get(model_id, ()):
                 collection.seen_in_training += 1
                 continue
-            left = None if usd is None else max(0.0, usd - collection.cost_usd)
-            budget = None if left is None else Budget(usd=left)
             try:
-                answer = ecology.answer(prompt, task=task, model=model_id, account=ACCOUNT, budget=budget)
+                _one(collection, ecology, scorer, prompt, expected, model_id, task, usd)
             except BudgetExhausted:
                 collection.budget_spent = True
                 return collection
-            except NoEligibleModel:
-                collection.not_eligible += 1
-                continue
-            except (AllLegsFailed, DeadlineExceeded) as error:
-                collection.failed += 1
-                collection.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
-                collection.outcomes.append(Outcome(prompt, model_id, 0.0, task=task))
-                continue
-            collection.cost_usd += answer.cost_usd
-            score = scorer(prompt, answer.output, expected)
-            collection.outcomes.append(
-                Outcome(
-                    prompt,
-                    model_id,
-                    score,
-                    cost_usd=answer.cost_usd,
-                    latency_ms=answer.latency_ms,
-                    task=task,
-                    leg_confidence=answer.confidence,
-                )
-            )
         progress((number + 1) / len(rows))
     return collection
+
+
+def _one(
+    collection: Collection,
+    ecology: Answers,
+    scorer: Scorer,
+    prompt: str,
+    expected: str | None,
+    model_id: str,
+    task: str | None,
+    usd: float | None,
+) -> None:
+    """One model on one prompt: its outcome, or why there is none.
+
+    Raises:
+        BudgetExhausted: what is left of `usd` does not pay for the call, or for the judge's.
+    """
+
+    def left() -> float | None:
+        return None if usd is None else max(0.0, usd - collection.cost_usd)
+
+    before = left()
+    budget = None if before is None else Budget(usd=before)
+    try:
+        answer = ecology.answer(prompt, task=task, model=model_id, account=ACCOUNT, budget=budget)
+    except NoEligibleModel:
+        collection.not_eligible += 1
+        return
+    except (AllLegsFailed, DeadlineExceeded) as error:
+        collection.failed += 1
+        collection.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
+        collection.outcomes.append(Outcome(prompt, model_id, 0.0, task=task))
+        return
+    collection.cost_usd += answer.cost_usd
+    judged = 0.0
+    if isinstance(scorer, Judge):
+        scorer.left_usd, judged = left(), scorer.cost_usd
+    try:
+        score = scorer(prompt, answer.output, expected)
+    except (InvalidRequest, AllLegsFailed, DeadlineExceeded) as error:
+        if not isinstance(scorer, Judge):
+            raise  # a function that is wrong once is wrong; nobody was paid for its opinion
+        # An abstention: what was paid for so far is kept, and the first reason is told.
+        collection.unscored += 1
+        collection.why_unscored = collection.why_unscored or str(error)
+        return
+    finally:
+        if isinstance(scorer, Judge):
+            collection.cost_usd += scorer.cost_usd - judged
+    # The leg's own confidence, not the answer's, which may be the router's: a cascade reads the former.
+    (leg,) = [leg for leg in answer.attribution["legs"] if leg["chosen"]]
+    collection.outcomes.append(
+        Outcome(
+            prompt,
+            model_id,
+            score,
+            cost_usd=answer.cost_usd,
+            latency_ms=answer.latency_ms,
+            task=task,
+            leg_confidence=leg["confidence"],
+        )
+    )

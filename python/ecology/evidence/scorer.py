@@ -9,12 +9,12 @@ from typing import Any
 
 from ..backends import CallableBackend
 from ..engine.description import Description
-from ..errors import InvalidRequest, UnknownModel
-from ..policy import Defaults, Direct, Policy
+from ..errors import AllLegsFailed, DeadlineExceeded, InvalidRequest, UnknownModel
+from ..policy import Budget, Defaults, Direct, Policy
 from ..population import Role
 from .answers import Answers
 
-__all__ = ["Scorer", "callable_scorer", "judge_scorer", "label_scorer"]
+__all__ = ["Judge", "Scorer", "callable_scorer", "label_scorer"]
 
 Scorer = Callable[[str, Any, str | None], float]
 """(prompt, output, expected) → score."""
@@ -50,28 +50,46 @@ def callable_scorer(target: str, root: Path) -> Scorer:
     return score
 
 
-def judge_scorer(description: Description, name: str, serve: Callable[[Description], Answers]) -> Scorer:
+class Judge:
     """A model of role `judge`: it gets `{"prompt", "output", "expected"}` and says a number in [0, 1], good or bad.
 
-    It is called like any model, inside its timeout and its contract, by a population of its own that `serve` opens.
+    It is called like any model, inside its timeout and its contract, by a population of its own that `serve` opens, and
+    its calls cost money like any other: `cost_usd` is what they have cost, `left_usd` what the next one may cost.
 
     Raises:
         UnknownModel: there is no such judge.
     """
-    judge = description.find(name)
-    if judge is None or judge.role is not Role.JUDGE:
-        raise UnknownModel(name, [model.id for model in description.models if model.role is Role.JUDGE])
-    # Alone in a population of its own, where judging is the request.
-    contract = judge.contract.model_copy(update={"modalities": ("json", "text"), "tasks": ("any",)})
-    alone = judge.model_copy(update={"role": Role.CHAMPION, "fallback": None, "contract": contract})
-    policy = Policy(defaults=Defaults(), default_plan=Direct(max_fallbacks=0), grants=description.policy.grants)
-    bench = serve(Description(f"{description.name}: judge", (alone,), policy, description.root, description.source))
 
-    def score(prompt: str, output: Any, expected: str | None) -> float:
-        said = bench.answer({"prompt": prompt, "output": output, "expected": expected}).output
-        return _score(said.get("score") if isinstance(said, dict) else said, judge.id)
+    def __init__(self, description: Description, name: str, serve: Callable[[Description], Answers]) -> None:
+        judge = description.find(name)
+        if judge is None or judge.role is not Role.JUDGE:
+            raise UnknownModel(name, [model.id for model in description.models if model.role is Role.JUDGE])
+        # Alone in a population of its own, where judging is the request.
+        contract = judge.contract.model_copy(update={"modalities": ("json", "text"), "tasks": ("any",)})
+        alone = judge.model_copy(update={"role": Role.CHAMPION, "fallback": None, "contract": contract})
+        policy = Policy(defaults=Defaults(), default_plan=Direct(max_fallbacks=0), grants=description.policy.grants)
+        bench = Description(f"{description.name}: judge", (alone,), policy, description.root, description.source)
+        self._name = judge.id
+        self._bench = serve(bench)
+        self.cost_usd = 0.0
+        self.left_usd: float | None = None
 
-    return score
+    def __call__(self, prompt: str, output: Any, expected: str | None) -> float:
+        """The score of one answer.
+
+        Raises:
+            InvalidRequest: the verdict is no score. BudgetExhausted, AllLegsFailed, DeadlineExceeded: there is none.
+        """
+        asked = {"prompt": prompt, "output": output, "expected": expected}
+        budget = None if self.left_usd is None else Budget(usd=self.left_usd)
+        try:
+            answer = self._bench.answer(asked, budget=budget)
+        except (AllLegsFailed, DeadlineExceeded) as error:
+            self.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
+            raise
+        self.cost_usd += answer.cost_usd
+        said = answer.output
+        return _score(said.get("score") if isinstance(said, dict) else said, self._name)
 
 
 def _score(said: Any, whose: str) -> float:

@@ -13,7 +13,7 @@ WHY = {
     "best": "it ranks first",
     "declared_fallback": "its predecessor failed and names it",
     "next_in_rank": "its predecessor failed, it is next in rank",
-    "first_stage": "the first stage is the cheapest",
+    "first_stage": "it is the first stage",
     "escalation": "the first stage was not sure enough",
     "doubt": "the decision was not sure of one model",
 }

@@ -33,9 +33,10 @@ class Privilege(StrEnum):
 
 
 class Contract(Config):
-    """Clauses that admission checks (`tasks` … `max_input_bytes`) and promises that legs are held to.
+    """Clauses that admission checks (`tasks` … `max_input_bytes`), and promises.
 
-    `labels` closes the set of outputs of a `label` model; `output_schema` (JSON Schema) that of a `json` model.
+    `labels` closes the set of outputs of a `label` model, and every leg is held to it. `output` and `output_schema`
+    (JSON Schema) are stated for readers; nothing checks them yet.
     """
 
     tasks: Names = (ANY,)

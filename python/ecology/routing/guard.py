@@ -1,4 +1,5 @@
-"""Is a learned router better than no router? Measured on rows that it was not fitted on.
+"""Is a learned router better than no router? Measured on rows that its heads were not fitted on (its two numbers of
+calibration per model were: too few to learn these rows by heart).
 
 The rivals are the best single model, and the best *fixed mixture*: sending a constant share of all traffic, blindly, to
 each of two models buys every point on the line between them. A router that is not above that line has learned

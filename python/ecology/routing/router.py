@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from ..errors import ArtifactError, OutcomesError, Violation
+from ..errors import ArtifactError, InvalidRequest, OutcomesError, Violation
 from ..messages import read_input
 from ..spec import model_spec, snapshot_spec
 from .guard import Guard, judge_router
@@ -112,12 +112,20 @@ class Router:
         return self._engine.route(read_input(prompt)[0])
 
     def route_batch(self, prompts: Sequence[str]) -> dict[str, Any]:
-        """Rank for many prompts on all cores: columns `model` (list) and `confidence` (float32 [n])."""
-        return self._engine.route_batch(list(prompts))
+        """Rank for many prompts on all cores: columns `model` (list) and `confidence` (float32 [n]).
+
+        Raises:
+            InvalidRequest: `prompts` is one string, or a prompt is empty or not valid text.
+        """
+        return self._engine.route_batch(_checked(prompts))
 
     def score_batch(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Calibrated P(good), float32 [n, models]."""
-        scores = self._engine.score_batch(list(prompts))
+        """Calibrated P(good), float32 [n, models].
+
+        Raises:
+            InvalidRequest: as `route_batch`.
+        """
+        scores = self._engine.score_batch(_checked(prompts))
         assert scores is not None, "the engine was given these weights"
         return scores
 
@@ -141,6 +149,18 @@ class Router:
 
     def __repr__(self) -> str:
         return f"Router(models={self.models}, prompts={self._card.get('prompts')})"
+
+
+def _checked(prompts: Sequence[str]) -> list[str]:
+    if isinstance(prompts, str):
+        raise InvalidRequest(problem="prompts is one string; give a list of them, or call route()")
+    checked = list(prompts)
+    for number, prompt in enumerate(checked):
+        if not isinstance(prompt, str) or not prompt or prompt.isspace():
+            raise InvalidRequest(problem=f"prompt {number} is {prompt!r}; give some text")
+        if not prompt.isascii():
+            read_input(prompt)
+    return checked
 
 
 def _facts(train: Matrix, column: int) -> dict[str, float | None]:

@@ -151,6 +151,7 @@ pub(crate) fn request(
         known.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount))
     });
     let deadline_ms = args.and_then(|a| a.deadline_ms).unwrap_or(snapshot.spec.defaults.deadline_ms);
+    let input_bytes = args.and_then(|a| a.input_bytes).unwrap_or(text.len() as u64);
     let ask = Ask {
         task: arc(|a| &a.task),
         language: arc(|a| &a.language),
@@ -158,7 +159,7 @@ pub(crate) fn request(
         data_class: arc(|a| &a.data_class),
         jurisdiction: arc(|a| &a.jurisdiction),
         model: arc(|a| &a.model),
-        input_bytes: args.and_then(|a| a.input_bytes).unwrap_or(text.len() as u64),
+        input_bytes,
         money_is_limited: false,
     };
     Request {
@@ -167,8 +168,8 @@ pub(crate) fn request(
         text: (snapshot.spec.log_text == LogText::Full).then(|| text.into()),
         account: arc(|a| &a.account).unwrap_or_else(|| "".into()),
         limits,
-        // Four characters a token: the usual estimate where no tokenizer is at hand.
-        tokens_in: (text.len() as u64).div_ceil(4),
+        // Four bytes a token: the usual estimate where no tokenizer is at hand. Of the whole input, since all of it is read.
+        tokens_in: input_bytes.div_ceil(4),
         started_ns,
         deadline_ns: started_ns.saturating_add((deadline_ms * 1e6) as u64),
         seed: args.and_then(|a| a.seed).unwrap_or(seed),

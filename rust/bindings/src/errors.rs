@@ -75,7 +75,11 @@ pub(crate) fn artifact(py: Python<'_>, path: &str, error: &ArtifactError) -> PyE
         let facts = PyDict::new(py);
         facts.set_item("path", path)?;
         facts.set_item("problem", error.to_string())?;
-        facts.set_item("fix", "restore the file, or train it again")?;
+        let fix = match error {
+            ArtifactError::Io(_) => "check that the path exists and that its folder can be written",
+            ArtifactError::Format(_) | ArtifactError::Weights(_) => "restore the file, or train it again",
+        };
+        facts.set_item("fix", fix)?;
         Ok(raise(py, "ArtifactError", &facts))
     };
     build().unwrap_or_else(|error| error)

@@ -20,13 +20,12 @@ fn failing(spec: &SnapshotSpec, at: usize, ask: &Ask, affordable: bool) -> Vec<&
         let any = accepted.iter().any(|value| &**value == "any");
         any || stated.as_ref().is_some_and(|stated| accepted.contains(stated))
     };
-    // An id names one version; a name the first active version.
-    let asked = |name: &Arc<str>| match spec.models.iter().position(|other| other.id == *name) {
-        Some(id) => id == at,
-        None => {
-            spec.models.iter().position(|other| other.name == *name && other.stage == Stage::Active)
-                == Some(at)
-        }
+    // An id names one version; a name the first active version, without one the first.
+    let first = |test: &dyn Fn(&Model) -> bool| spec.models.iter().position(test);
+    let asked = |name: &Arc<str>| {
+        let by_id = first(&|other| other.id == *name);
+        let active = first(&|other| other.name == *name && other.stage == Stage::Active);
+        by_id.or(active).or(first(&|other| other.name == *name)) == Some(at)
     };
     let clauses = [
         ("role", !matches!(model.role, Role::Router | Role::Judge | Role::Memory)),

@@ -1,6 +1,6 @@
 //! Laws of the budget: a limit is never passed, not for an instant, and nothing is lost.
 
-#![allow(clippy::unwrap_used, reason = "a law that cannot be checked fails")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a law that cannot be checked fails")]
 
 mod common;
 
@@ -266,7 +266,9 @@ fn of_two_that_do_not_fit_together_exactly_one_is_served() {
             }
         }
         // Whoever still waits for this one is let through.
-        paths.iter().for_each(|(_, arrived, _)| drop(arrived.fetch_add(1, Ordering::AcqRel)));
+        for (_, arrived, _) in &paths {
+            arrived.fetch_add(1, Ordering::AcqRel);
+        }
     };
     thread::scope(|scope| {
         scope.spawn(meet);
@@ -274,7 +276,7 @@ fn of_two_that_do_not_fit_together_exactly_one_is_served() {
     });
     let met: Vec<usize> = paths.iter().map(|(_, _, served)| served.load(Ordering::Acquire)).collect();
     assert!(met.iter().all(|served| *served <= 1), "two were served");
-    assert!(met.iter().filter(|served| **served == 1).count() > ROUNDS / 20);
+    assert!(met.iter().filter(|served| **served == 1).count() >= 50);
 }
 
 #[test]

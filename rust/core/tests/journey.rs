@@ -14,7 +14,7 @@ use common::population::{random_request, random_snapshot};
 use common::simulator::{Ride, carry};
 use ecology_core::budget::{Amounts, CounterKey, Resource, Tally};
 use ecology_core::journey::{Finished, Input, Journey, Live, Refusal, Request};
-use ecology_core::leg::{Leg, Outcome, Reply, Usage};
+use ecology_core::leg::{Leg, Outcome, Reply, Usage, Why};
 use ecology_core::plan::Ending;
 use ecology_core::snapshot::{PlanSpec, Snapshot};
 
@@ -27,7 +27,7 @@ struct Ledger {
     counters: BTreeMap<CounterKey, Tally>,
     /// By declared account and resource.
     charged: BTreeMap<(String, usize), u64>,
-    /// Answered requests, and what they cost.
+    /// Answered requests, and what all requests cost.
     answered: (u64, u64),
     requests: u64,
 }
@@ -72,10 +72,8 @@ impl Ledger {
             }
         }
         self.requests += 1;
-        if finished.winner.is_some() {
-            self.answered.0 += 1;
-            self.answered.1 += finished.cost_nano_usd();
-        }
+        self.answered.0 += u64::from(finished.winner.is_some());
+        self.answered.1 += finished.cost_nano_usd();
     }
 
     /// Nothing runs, so nothing is reserved, and what was charged is what was settled.
@@ -176,6 +174,17 @@ fn check(ride: &Ride) {
     assert_eq!(finished.winner, winner);
     assert_eq!(finished.output().is_some(), winner.is_some());
     assert!(legs.len() <= most_legs(finished), "{} legs", legs.len());
+    // A cascade begins with its own first, so nothing is explored, and it escalates to somebody dearer.
+    if let PlanSpec::Cascade { then, .. } = routed.plan() {
+        assert!(!routed.decision.explored && routed.decision.propensity == 1.0);
+        let escalated = legs.iter().skip(1).any(|leg| leg.why == Why::Escalation);
+        let price = |leg: &Leg| {
+            let model = routed.snapshot.model(leg.model);
+            let expected = model.expected_nano_usd(routed.request.tokens_in);
+            (!model.price.known, expected, model.expected_compute_us(), model.tier)
+        };
+        assert!(!escalated || then.is_some() || price(&legs[1]) > price(&legs[0]));
+    }
     // Nobody gives up while there is time, a fallback, and somebody to ask.
     if let (Ending::Failed, false, PlanSpec::Direct { .. }) =
         (finished.ending, finished.cancelled, routed.plan())

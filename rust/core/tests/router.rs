@@ -20,21 +20,13 @@ use proptest::prelude::*;
 
 fn route(snapshot: &Snapshot, features: &Features, task: Option<&str>, seed: u64) -> Option<Decision> {
     let verdict = admit(snapshot, &Ask::default(), &Mask::first(snapshot.spec.models.len()));
-    decide(snapshot, &Inputs { features, verdict: &verdict, task, tokens_in: 10, seed })
+    decide(snapshot, &Inputs { features, verdict: &verdict, task, tokens_in: 10, explores: true, seed })
 }
 
-/// A decision down to its bits.
-fn bits(decision: &Decision) -> (Vec<(ModelIndex, u32, u64, u64, Option<&str>)>, u64, bool) {
-    let one = |r: &ecology_core::router::Ranked| {
-        (
-            r.model,
-            r.confidence.to_bits(),
-            r.expected_nano_usd,
-            r.expected_compute_us,
-            r.not_chosen.map(NotChosen::name),
-        )
-    };
-    (decision.ranked.iter().map(one).collect(), decision.propensity.to_bits(), decision.explored)
+/// The numbers of a decision down to their bits.
+fn bits(decision: &Decision) -> (Vec<(ModelIndex, u32)>, u64) {
+    let ranked = decision.ranked.iter().map(|r| (r.model, r.confidence.to_bits())).collect();
+    (ranked, decision.propensity.to_bits())
 }
 
 fn random_case(seed: u64, models: usize) -> (Arc<Snapshot>, Features, Verdict, Chance) {
@@ -54,12 +46,12 @@ proptest! {
     #[test]
     fn a_decision_is_pure_and_ranks_every_eligible_model_once(seed: u64, models in 1..10usize, other_seed: u64) {
         let (snapshot, features, verdict, mut chance) = random_case(seed, models);
-        let inputs = Inputs { features: &features, verdict: &verdict, task: Some("sort"), tokens_in: chance.below(90), seed: other_seed };
+        let inputs = Inputs { features: &features, verdict: &verdict, task: Some("sort"), tokens_in: chance.below(90), explores: true, seed: other_seed };
         let Some(decision) = decide(&snapshot, &inputs) else { prop_assert!(verdict.eligible().is_empty()); return Ok(()) };
         let same = random_case(seed, models);
         let again = decide(&same.0, &Inputs { features: &same.1, verdict: &same.2, ..inputs }).unwrap();
         prop_assert_eq!(bits(&decision), bits(&again));
-        prop_assert_eq!(&decision.basis, &again.basis);
+        prop_assert_eq!(&decision, &again);
         let mut ranked: Vec<usize> = decision.ranked.iter().map(|r| usize::from(r.model)).collect();
         ranked.sort_unstable();
         prop_assert_eq!(ranked, verdict.eligible().iter().collect::<Vec<_>>());
@@ -79,11 +71,11 @@ proptest! {
         spec.routing.rules.clear();
         let target = spec.routing.min_decision_confidence;
         let snapshot = Snapshot::compile(spec, snapshot.router.clone(), 1).unwrap();
-        let inputs = Inputs { features: &features, verdict: &verdict, task: None, tokens_in: 9, seed };
+        let inputs = Inputs { features: &features, verdict: &verdict, task: None, tokens_in: 9, explores: true, seed };
         let Some(decision) = decide(&snapshot, &inputs) else { return Ok(()) };
         let price = |at: usize| {
             let model = &snapshot.spec.models[at];
-            (model.expected_nano_usd(9), model.expected_compute_us())
+            (!model.price.known, model.expected_nano_usd(9), model.expected_compute_us())
         };
         let first = decision.chosen();
         let reaching: Vec<usize> = decision.ranked.iter().filter(|r| r.confidence >= target).map(|r| usize::from(r.model)).collect();
@@ -110,7 +102,7 @@ proptest! {
         spec.routing.rules.clear();
         let weight = spec.routing.cost_weight_per_usd;
         let snapshot = Snapshot::compile(spec, snapshot.router.clone(), 1).unwrap();
-        let inputs = Inputs { features: &features, verdict: &verdict, task: None, tokens_in: 9, seed };
+        let inputs = Inputs { features: &features, verdict: &verdict, task: None, tokens_in: 9, explores: true, seed };
         let Some(decision) = decide(&snapshot, &inputs) else { return Ok(()) };
         let utility = |r: &ecology_core::router::Ranked| f64::from(r.confidence) - weight * r.expected_nano_usd as f64 / 1e9;
         prop_assert!(decision.ranked.windows(2).all(|pair| utility(&pair[0]) >= utility(&pair[1])));

@@ -121,9 +121,9 @@ fn a_journey_ends_under_the_snapshot_it_began_with() {
     let served: usize = thread::scope(|scope| {
         let serve = |thread: u64| {
             let (mut chance, mut rides, mut generations) = (Chance(thread), 0, HashSet::new());
-            let (mut now_ns, mut left) = (0, 4_000);
-            while left > 0 {
-                left -= 1;
+            let mut now_ns = 0;
+            // At least one swap under load, however busy the machine is.
+            while rides < 1_000 || generations.len() < 2 {
                 now_ns += 1_000;
                 let began = Arc::clone(&current.lock().unwrap());
                 let request = random_request(&mut chance, 4, now_ns);
@@ -132,7 +132,7 @@ fn a_journey_ends_under_the_snapshot_it_began_with() {
                 rides += 1;
                 generations.insert(Arc::clone(&began.digest));
             }
-            (rides, generations.len())
+            rides
         };
         let threads: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || serve(n))).collect();
         let mut swaps = 0;
@@ -143,9 +143,7 @@ fn a_journey_ends_under_the_snapshot_it_began_with() {
             *current.lock().unwrap() = Arc::clone(next);
             thread::yield_now();
         }
-        let ends: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        assert!(ends.iter().any(|(_, generations)| *generations > 1), "no swap happened under load");
-        ends.iter().map(|(rides, _)| rides).sum()
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     let reserved: u64 =
         live.accounts.all().iter().flat_map(|a| Resource::ALL.map(|r| a.standing(r).reserved)).sum();

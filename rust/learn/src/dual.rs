@@ -5,10 +5,10 @@
 //! closed form (Hsieh, Chang, Keerthi, Lundararajan & Lin 2008, as in liblinear; for the logistic loss Yu, Huang & Lin
 //! 2011). So there is no rate to tune, ten passes are enough, and what comes out is the one optimum of a convex problem.
 //!
-//! liblinear trains one class after the other. Here a pass over the rows serves 32 columns together: they are independent problems
-//! that read the same row, so their weights lie side by side, a score is a row-times-vector product that fits in registers, and most rows
-//! end with no step for any of them. Blocks of 32 are independent again and go to rayon; since blocks are cut by column, never by
-//! thread, the result does not depend on the number of threads.
+//! liblinear trains one class after the other. Here a pass over the rows serves up to 32 columns together: they are independent
+//! problems that read the same row, so their weights lie side by side, their scores fit in registers, and most rows end with no
+//! step for any of them. Blocks of columns are independent again and go to rayon; since blocks are cut by column, never by thread,
+//! the result does not depend on the number of threads.
 
 use rayon::prelude::*;
 
@@ -16,22 +16,28 @@ use crate::math::Random;
 use crate::progress::Part;
 use crate::{Linear, Rows};
 
-/// Columns that are trained together: two cache lines, eight SSE registers.
-pub(crate) const BLOCK: usize = 32;
-/// One number per column of a block.
-pub(crate) type Lane = [f32; BLOCK];
+/// Columns that are trained together at most: two cache lines, eight SSE registers.
+const WIDEST: usize = 32;
 /// Up to this many columns a step is written one by one.
 const FEW: usize = 6;
 
-/// What differs between heads: how far one row moves the coefficients of its columns.
+/// What differs between heads: how far one row moves the coefficients of its columns. A block has `W` columns from `first`
+/// on; those beyond the last are padding, and what is said of them is not used.
 pub(crate) trait Loss: Sync {
-    /// Dual variables of a row before the first pass, for columns `first..first + BLOCK`. The weights start from 0, so
-    /// they have to be those of a row without influence.
-    fn start(&self, row: usize, first: usize) -> Lane;
+    /// Dual variables of a row before the first pass. The weights start from 0, so they have to be those of a row
+    /// without influence.
+    fn start<const W: usize>(&self, row: usize, first: usize) -> [f32; W];
 
     /// The best dual variables of `row` given its present `scores` and the `curvature` x·x (with the bias): updates
     /// `dual` and gives the change of each column's coefficient, to be multiplied by the row.
-    fn step(&self, row: usize, first: usize, scores: &Lane, curvature: f32, dual: &mut Lane) -> Lane;
+    fn step<const W: usize>(
+        &self,
+        row: usize,
+        first: usize,
+        scores: &[f32; W],
+        curvature: f32,
+        dual: &mut [f32; W],
+    ) -> [f32; W];
 }
 
 /// How long to descend.
@@ -84,14 +90,30 @@ impl Local {
 }
 
 /// Weights and bias of one block.
-struct Block {
-    weights: Vec<Lane>,
-    bias: Lane,
+struct Block<const W: usize> {
+    weights: Vec<[f32; W]>,
+    bias: [f32; W],
 }
 
 /// Minimises ½‖w‖² + the loss, for every column, over the `chosen` rows. `offset` is added to every score and becomes
 /// part of the bias.
 pub(crate) fn descend<L: Loss>(
+    data: (&Rows, &[u32]),
+    shape: (usize, usize),
+    offset: &[f32],
+    loss: &L,
+    descent: Descent,
+    progress: &Part<'_, '_>,
+) -> Linear {
+    match shape.0 {
+        ..=4 => in_blocks::<4, L>(data, shape, offset, loss, descent, progress),
+        5..=8 => in_blocks::<8, L>(data, shape, offset, loss, descent, progress),
+        9..=16 => in_blocks::<16, L>(data, shape, offset, loss, descent, progress),
+        _ => in_blocks::<WIDEST, L>(data, shape, offset, loss, descent, progress),
+    }
+}
+
+fn in_blocks<const W: usize, L: Loss>(
     (rows, chosen): (&Rows, &[u32]),
     (columns, dimension): (usize, usize),
     offset: &[f32],
@@ -100,19 +122,19 @@ pub(crate) fn descend<L: Loss>(
     progress: &Part<'_, '_>,
 ) -> Linear {
     let local = Local::of(rows, chosen, dimension);
-    let firsts: Vec<usize> = (0..columns).step_by(BLOCK).collect();
+    let firsts: Vec<usize> = (0..columns).step_by(W).collect();
     let share = 1.0 / firsts.len() as f32;
     let train = |first: &usize| {
-        let mut start = [0.0; BLOCK];
-        let width = (columns - first).min(BLOCK);
+        let mut start = [0.0; W];
+        let width = (columns - first).min(W);
         start[..width].copy_from_slice(&offset[*first..first + width]);
         block(&local, chosen, (*first, width), start, loss, descent, progress.part(share))
     };
-    let blocks: Vec<Block> = firsts.par_iter().map(train).collect();
+    let blocks: Vec<Block<W>> = firsts.par_iter().map(train).collect();
 
     let mut linear = Linear { weights: vec![0.0; dimension * columns], bias: vec![0.0; columns] };
     for (first, block) in firsts.into_iter().zip(blocks) {
-        let width = (columns - first).min(BLOCK);
+        let width = (columns - first).min(W);
         linear.bias[first..first + width].copy_from_slice(&block.bias[..width]);
         for (index, weights) in local.original.iter().zip(&block.weights) {
             let at = *index as usize * columns + first;
@@ -122,18 +144,18 @@ pub(crate) fn descend<L: Loss>(
     linear
 }
 
-fn block<L: Loss>(
+fn block<const W: usize, L: Loss>(
     local: &Local,
     chosen: &[u32],
     (first, width): (usize, usize),
-    offset: Lane,
+    offset: [f32; W],
     loss: &L,
     descent: Descent,
     mut progress: Part<'_, '_>,
-) -> Block {
-    let mut weights = vec![[0.0; BLOCK]; local.original.len()];
+) -> Block<W> {
+    let mut weights = vec![[0.0; W]; local.original.len()];
     let mut bias = offset;
-    let mut duals: Vec<Lane> = chosen.iter().map(|row| loss.start(*row as usize, first)).collect();
+    let mut duals: Vec<[f32; W]> = chosen.iter().map(|row| loss.start(*row as usize, first)).collect();
     let mut order: Vec<u32> = (0..chosen.len() as u32).collect();
     let mut random = Random::new(descent.seed);
     for epoch in 0..descent.epochs {
@@ -148,7 +170,7 @@ fn block<L: Loss>(
             let mut step = loss.step(chosen[position] as usize, first, &scores, curvature, &mut dual);
             // Padding columns never move; and a step that changes a score by next to nothing is not worth writing.
             let bound = 0.1 * descent.tolerance / curvature;
-            let (mut moved, mut count) = ([0_usize; BLOCK], 0);
+            let (mut moved, mut count) = ([0_usize; W], 0);
             for (column, step) in step.iter_mut().enumerate() {
                 if column < width && step.abs() > bound {
                     largest = largest.max(step.abs() * curvature);
@@ -189,14 +211,14 @@ fn block<L: Loss>(
 
 /// bias + Σ value · weights, four features at a time.
 #[inline]
-fn score(weights: &[Lane], bias: Lane, entries: &[(u32, f32)]) -> Lane {
+fn score<const W: usize>(weights: &[[f32; W]], bias: [f32; W], entries: &[(u32, f32)]) -> [f32; W] {
     let mut sum = bias;
     let fours = entries.chunks_exact(4);
     let rest = fours.remainder();
     for four in fours {
         let row = |at: usize| (&weights[four[at].0 as usize], four[at].1);
         let ((r0, v0), (r1, v1), (r2, v2), (r3, v3)) = (row(0), row(1), row(2), row(3));
-        for j in 0..BLOCK {
+        for j in 0..W {
             sum[j] += (v0 * r0[j] + v1 * r1[j]) + (v2 * r2[j] + v3 * r3[j]);
         }
     }
@@ -207,8 +229,8 @@ fn score(weights: &[Lane], bias: Lane, entries: &[(u32, f32)]) -> Lane {
 }
 
 #[inline]
-fn add(sum: &mut Lane, lane: &Lane, value: f32) {
-    for j in 0..BLOCK {
-        sum[j] += value * lane[j];
+fn add<const W: usize>(sum: &mut [f32; W], row: &[f32; W], value: f32) {
+    for j in 0..W {
+        sum[j] += value * row[j];
     }
 }

@@ -8,7 +8,7 @@
 
 use rayon::prelude::*;
 
-use crate::dual::{BLOCK, Descent, Lane, Loss, descend};
+use crate::dual::{Descent, Loss, descend};
 use crate::progress::{Part, Progress};
 use crate::{LearnError, Linear, Rows};
 
@@ -34,14 +34,14 @@ pub struct SoftmaxOptions {
 
 impl Default for SoftmaxOptions {
     fn default() -> Self {
-        Self { epochs: 12, tolerance: 0.05, l2: 1.0, positive_weight: 3.0, sharpness: 5.5, seed: 0 }
+        Self { epochs: 12, tolerance: 0.05, l2: 1.0, positive_weight: 3.0, sharpness: 5.0, seed: 0 }
     }
 }
 
 impl SoftmaxOptions {
     /// Defaults for dense, L2-normalised sentence embeddings of a few hundred numbers.
     pub fn dense() -> Self {
-        Self { epochs: 12, tolerance: 0.05, l2: 0.1, positive_weight: 3.0, sharpness: 5.5, seed: 0 }
+        Self { epochs: 12, tolerance: 0.05, l2: 1.5, positive_weight: 4.0, sharpness: 4.5, seed: 0 }
     }
 
     fn check(&self) -> Result<(), LearnError> {
@@ -70,18 +70,25 @@ struct SquaredHinge<'l> {
 }
 
 impl Loss for SquaredHinge<'_> {
-    fn start(&self, _row: usize, _first: usize) -> Lane {
-        [0.0; BLOCK]
+    fn start<const W: usize>(&self, _row: usize, _first: usize) -> [f32; W] {
+        [0.0; W]
     }
 
     #[inline]
-    fn step(&self, row: usize, first: usize, scores: &Lane, curvature: f32, dual: &mut Lane) -> Lane {
+    fn step<const W: usize>(
+        &self,
+        row: usize,
+        first: usize,
+        scores: &[f32; W],
+        curvature: f32,
+        dual: &mut [f32; W],
+    ) -> [f32; W] {
         // The gradient of α is y·s − 1 + D·α; the best α ≥ 0 is one Newton step away, since the dual is quadratic.
-        let mut step = [0.0; BLOCK];
+        let mut step = [0.0; W];
         let own = (self.labels[row] as usize).wrapping_sub(first);
         let own_before = dual.get(own).copied();
         let inverse = 1.0 / (curvature + self.diagonal);
-        for column in 0..BLOCK {
+        for column in 0..W {
             let gradient = -scores[column] - 1.0 + self.diagonal * dual[column];
             let best = (dual[column] - gradient * inverse).max(0.0);
             step[column] = dual[column] - best;

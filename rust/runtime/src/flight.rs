@@ -119,8 +119,7 @@ impl Flight {
 
     /// Takes in post.
     pub(crate) fn deliver(&mut self, posts: Vec<Post>) -> Option<Pumped> {
-        let mut inputs: VecDeque<Input> =
-            posts.into_iter().map(|(leg, result)| Input::LegDone { leg, result }).collect();
+        let mut inputs: VecDeque<Input> = posts.into_iter().flat_map(inputs_of).collect();
         inputs.push_back(Input::Tick);
         self.pump(inputs)
     }
@@ -142,9 +141,9 @@ impl Flight {
                 // Only now, so that a leg on another thread is under way while an inline one runs.
                 let Some((leg, model)) = inline.pop_front() else { break };
                 let before_ns = clock.now_ns();
-                let result = self.call_inline(model, clock);
+                let (result, compute_ns) = self.call_inline(model, clock);
                 legs_ns += clock.now_ns().saturating_sub(before_ns);
-                inputs.push_back(Input::LegDone { leg, result });
+                inputs.extend(inputs_of(Post { leg, result, compute_ns }));
                 continue;
             };
             self.journey.as_mut()?.advance(clock.now_ns(), input, &mut effects);
@@ -208,7 +207,10 @@ impl Flight {
         let job = move || {
             // Work past its time is never started.
             if !unwanted.load(Ordering::Relaxed) && clock.now_ns() < ends_by_ns {
-                mailbox.post(leg, call_timed(member.as_ref(), &input));
+                let started_ns = thread_cpu_ns();
+                let result = call(member.as_ref(), &input);
+                let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
+                mailbox.deliver(Post { leg, result, compute_ns });
             }
         };
         // Waking a thread may cost this one its core for a while: that is not its processor time.
@@ -218,19 +220,14 @@ impl Flight {
         refused.then(|| Fault::Failed("no thread could be started for it".into()))
     }
 
-    fn call_inline(&self, model: ModelIndex, clock: Clock) -> Result<Reply, Fault> {
+    fn call_inline(&self, model: ModelIndex, clock: Clock) -> (Result<Reply, Fault>, u64) {
         let Some(member) = self.population.member(model) else {
-            return Err(Fault::Failed("the model is not loaded".into()));
+            return (Err(Fault::Failed("the model is not loaded".into())), 0);
         };
         // Never blocks, so the wall's time is the processor's, and cheaper to read.
         let started_ns = clock.now_ns();
-        let mut result = call(member.as_ref(), &self.input);
-        if let Ok(reply) = &mut result
-            && reply.usage.compute_ns == 0
-        {
-            reply.usage.compute_ns = clock.now_ns().saturating_sub(started_ns);
-        }
-        result
+        let result = call(member.as_ref(), &self.input);
+        (result, clock.now_ns().saturating_sub(started_ns))
     }
 
     fn forget(&mut self, leg: usize) {
@@ -250,15 +247,19 @@ impl Drop for Flight {
     }
 }
 
-fn call_timed(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
-    let started_ns = thread_cpu_ns();
-    let mut result = call(member, input);
-    if let Ok(reply) = &mut result
-        && reply.usage.compute_ns == 0
-    {
-        reply.usage.compute_ns = thread_cpu_ns().saturating_sub(started_ns);
-    }
-    result
+/// What a journey is told of a leg that has come back. A member that measured its own processor time knows better.
+fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
+    let Post { leg, mut result, compute_ns } = post;
+    let used = match &mut result {
+        Ok(reply) => {
+            if reply.usage.compute_ns == 0 {
+                reply.usage.compute_ns = compute_ns;
+            }
+            None
+        }
+        Err(_) => Some(Input::LegUsed { leg, compute_ns }),
+    };
+    used.into_iter().chain([Input::LegDone { leg, result }])
 }
 
 /// Calls a member; a panic in it fails this leg and nothing else.

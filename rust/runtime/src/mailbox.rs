@@ -6,8 +6,13 @@ use std::time::Instant;
 use ecology_core::leg::{Fault, Reply};
 use parking_lot::{Condvar, Mutex};
 
-/// A leg that has ended, and how.
-pub type Post = (usize, Result<Reply, Fault>);
+/// A leg that has ended, and how; and the processor time that it took, if the reply does not say.
+#[derive(Debug)]
+pub struct Post {
+    pub(crate) leg: usize,
+    pub(crate) result: Result<Reply, Fault>,
+    pub(crate) compute_ns: u64,
+}
 
 /// Tells a waiting event loop that there is post.
 pub(crate) type Notify = Box<dyn Fn() + Send + Sync>;
@@ -31,11 +36,16 @@ impl Mailbox {
         Self { notify, ..Self::default() }
     }
 
-    /// Delivers. Several deliveries before anybody looks are one wake-up.
+    /// Delivers a leg whose processor time nobody measured.
     pub fn post(&self, leg: usize, result: Result<Reply, Fault>) {
+        self.deliver(Post { leg, result, compute_ns: 0 });
+    }
+
+    /// Delivers. Several deliveries before anybody looks are one wake-up.
+    pub(crate) fn deliver(&self, post: Post) {
         let mut posts = self.posts.lock();
         let first = posts.is_empty();
-        posts.push((leg, result));
+        posts.push(post);
         drop(posts);
         match &self.notify {
             Some(notify) if first => notify(),

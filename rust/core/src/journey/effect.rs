@@ -15,6 +15,13 @@ pub enum Input {
         /// What it brought.
         result: Result<Reply, Fault>,
     },
+    /// A leg that is about to come back without a reply used so much processor time.
+    LegUsed {
+        /// Position of the leg.
+        leg: usize,
+        /// Nanoseconds.
+        compute_ns: u64,
+    },
     /// Time passed.
     Tick,
     /// Whoever asked does not want the answer any more.

@@ -47,6 +47,12 @@ impl Journey {
         }
         match input {
             Input::Start | Input::Tick => {}
+            Input::LegUsed { leg, compute_ns } => {
+                if let Some(leg) = self.legs.get_mut(leg).filter(|leg| leg.running()) {
+                    leg.usage.compute_ns = compute_ns;
+                }
+                return;
+            }
             Input::LegDone { leg, result } => self.take_in(leg, result, now_ns),
             Input::Cancel => {
                 self.cancelled = true;

@@ -85,6 +85,7 @@ impl Routed {
             verdict: &verdict,
             task: request.ask.task.as_deref(),
             tokens_in: request.tokens_in,
+            explores: !matches!(snapshot.plan(request.ask.task.as_deref()), PlanSpec::Cascade { .. }),
             seed: request.seed,
         };
         match decide(&snapshot, &inputs) {

@@ -75,8 +75,7 @@ pub(super) fn request(live: &Live, finished: &Arc<Finished>) {
         ..Tally::default()
     };
     live.counters.add(key, &tally);
-    if answered == 1 {
-        live.savings.count(finished.cost_nano_usd(), finished.baseline_nano_usd());
-    }
+    let baseline = finished.winner.map(|_| finished.baseline_nano_usd());
+    live.savings.count(finished.cost_nano_usd(), baseline);
     live.events.push(Arc::clone(finished));
 }

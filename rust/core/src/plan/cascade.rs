@@ -2,7 +2,7 @@
 
 use super::{Ending, Situation, Start, Step};
 use crate::leg::{Outcome, Why};
-use crate::snapshot::ModelIndex;
+use crate::snapshot::{ModelIndex, Tier};
 
 pub(super) fn next(
     first: Option<ModelIndex>,
@@ -48,34 +48,32 @@ pub(super) fn next(
     }
 }
 
+/// By money (an unknown price last), then by compute, then by the label.
+fn price(situation: &Situation<'_>, model: ModelIndex) -> (bool, Option<(u64, u64)>, Tier) {
+    let ranked = situation.decision.ranked.iter().find(|ranked| ranked.model == model);
+    let known = situation.snapshot.model(model);
+    (!known.price.known, ranked.map(|r| (r.expected_nano_usd, r.expected_compute_us)), known.tier)
+}
+
 fn cheapest(situation: &Situation<'_>) -> Option<ModelIndex> {
-    let price = |model: &ModelIndex| {
-        let ranked = situation.decision.ranked.iter().find(|ranked| ranked.model == *model);
-        let tier = situation.snapshot.model(*model).tier;
-        (ranked.map(|r| (r.expected_nano_usd, r.expected_compute_us)), tier)
-    };
-    situation
-        .decision
-        .ranked
-        .iter()
-        .map(|ranked| ranked.model)
-        .filter(|model| situation.open(*model))
-        .min_by_key(price)
+    let open =
+        situation.decision.ranked.iter().map(|ranked| ranked.model).filter(|model| situation.open(*model));
+    open.min_by_key(|model| price(situation, *model))
 }
 
 fn second(then: Option<ModelIndex>, situation: &Situation<'_>) -> Option<ModelIndex> {
-    match then {
+    if then.is_some() {
         // Named, so nobody else will do: an escalation to some other model is not what was asked for.
-        Some(model) => Some(model).filter(|model| situation.open(*model)),
-        // Not the next in rank, which under `cheapest` is the next cheapest: what is wanted now is the surest.
-        None => {
-            let ranked = situation.decision.ranked.iter().filter(|ranked| situation.open(ranked.model));
-            let surest = ranked.max_by(|a, b| {
-                let dearer = (a.expected_nano_usd, a.expected_compute_us)
-                    .cmp(&(b.expected_nano_usd, b.expected_compute_us));
-                a.confidence.total_cmp(&b.confidence).then(dearer)
-            });
-            surest.map(|ranked| ranked.model)
-        }
+        return then.filter(|model| situation.open(*model));
     }
+    // Not the next in rank, which under `cheapest` is the next cheapest: what is wanted now is the surest of the dearer ones.
+    let first = situation.legs.first().map(|leg| price(situation, leg.model));
+    let dearer = situation.decision.ranked.iter().filter(|ranked| {
+        situation.open(ranked.model) && first.is_none_or(|first| price(situation, ranked.model) > first)
+    });
+    let surest = dearer.max_by(|a, b| {
+        let by_price = || price(situation, a.model).cmp(&price(situation, b.model));
+        a.confidence.total_cmp(&b.confidence).then_with(by_price)
+    });
+    surest.map(|ranked| ranked.model)
 }

@@ -16,6 +16,9 @@ pub struct Inputs<'a> {
     pub task: Option<&'a str>,
     /// Length of the prompt in tokens, for expected prices.
     pub tokens_in: u64,
+    /// Whether the plan begins with the first in rank. One that does not (a cascade) leaves nothing to explore, and a
+    /// propensity for a choice that is not carried out would mislead whoever learns from the log.
+    pub explores: bool,
     /// Source of chance.
     pub seed: u64,
 }
@@ -28,6 +31,8 @@ pub fn decide(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Option<Decision> {
     }
     let scored = score::score(snapshot, inputs);
     let mut decision = rank::rank(snapshot, scored);
-    exploration::explore(&mut decision, snapshot.spec.routing.exploration_floor, inputs.seed);
+    if inputs.explores {
+        exploration::explore(&mut decision, snapshot.spec.routing.exploration_floor, inputs.seed);
+    }
     Some(decision)
 }

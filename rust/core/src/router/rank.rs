@@ -66,8 +66,11 @@ impl Order<'_> {
 
     /// By money; models of one price (local ones, often 0) by compute; then by the label.
     fn cheaper(&self, a: &Ranked, b: &Ranked) -> Ordering {
-        let key =
-            |r: &Ranked| (r.expected_nano_usd, r.expected_compute_us, self.snapshot.model(r.model).tier);
+        let key = |r: &Ranked| {
+            let model = self.snapshot.model(r.model);
+            // Unknown is not free: what nobody priced comes after everything that somebody did.
+            (!model.price.known, r.expected_nano_usd, r.expected_compute_us, model.tier)
+        };
         key(a).cmp(&key(b))
     }
 

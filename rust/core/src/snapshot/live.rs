@@ -14,14 +14,16 @@ pub struct Savings {
 }
 
 impl Savings {
-    /// Counts one answered request.
-    pub fn count(&self, spent_nano_usd: u64, baseline_nano_usd: u64) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    /// Counts one request. `baseline_nano_usd` is `None` for one that has no answer: its money is gone all the same.
+    pub fn count(&self, spent_nano_usd: u64, baseline_nano_usd: Option<u64>) {
         self.spent_nano_usd.fetch_add(spent_nano_usd, Ordering::Relaxed);
-        self.baseline_nano_usd.fetch_add(baseline_nano_usd, Ordering::Relaxed);
+        if let Some(baseline) = baseline_nano_usd {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            self.baseline_nano_usd.fetch_add(baseline, Ordering::Relaxed);
+        }
     }
 
-    /// Requests, what they cost, and what the baseline would have cost.
+    /// Answered requests, what all requests cost, and what the baseline would have cost for the answered ones.
     pub fn totals(&self) -> (u64, u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (load(&self.requests), load(&self.spent_nano_usd), load(&self.baseline_nano_usd))

@@ -206,7 +206,9 @@ impl Snapshot {
         let models = &self.spec.models;
         let by_id = models.iter().position(|model| model.id.as_ref() == name);
         let by_name = || models.iter().position(|m| m.name.as_ref() == name && m.stage == Stage::Active);
-        by_id.or_else(by_name).map(|at| at as ModelIndex)
+        // A name whose only versions do not serve still names them: their reason is the stage, not that nobody asked.
+        let any_stage = || models.iter().position(|m| m.name.as_ref() == name);
+        by_id.or_else(by_name).or_else(any_stage).map(|at| at as ModelIndex)
     }
 
     /// The plan of a task.

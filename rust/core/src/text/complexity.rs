@@ -26,6 +26,11 @@ fn noisy_or(evidence: &[(f32, f32)]) -> f32 {
     1.0 - evidence.iter().map(|(weight, found)| 1.0 - weight * found).product::<f32>()
 }
 
+/// Evidence below a fifth is none: rules ask whether a prompt has code or mathematics *at all*.
+fn at_least_thin(evidence: f32) -> f32 {
+    if evidence < 0.2 { 0.0 } else { evidence }
+}
+
 /// The signals of a text of `bytes` bytes, of which `read` were read.
 pub(super) fn signals(tally: &Tally, bytes: usize, read: usize) -> Signals {
     let mut signals = Signals::default();
@@ -48,32 +53,34 @@ pub(super) fn signals(tally: &Tally, bytes: usize, read: usize) -> Signals {
     set(Signal::question_marks, tally.question_marks as f32);
     set(Signal::question_words, tally.cue(Cue::Question));
 
-    // One fence, one name that only programs have, or two joins like `f(` prove code; a word like "function" alone does not.
+    // One fence, one name that only programs have, or a few joins like `f(` prove code; a word like "function" alone does not.
     let code_words = tally.cue(Cue::Code);
     let code_mark_share = share(tally.code_marks as f32, read as f32);
     let joins = (tally.code_joins as f32 - 1.0).max(0.0);
     let weak_words = (code_words - 1.0).max(0.0);
-    let code = noisy_or(&[
+    let code = at_least_thin(noisy_or(&[
         (0.95, (tally.fences as f32).min(1.0)),
         (0.80, tally.cue(Cue::Program).min(1.0)),
-        (0.70, squash(weak_words, 2.0)),
+        (0.70, squash(weak_words, 3.0)),
         (0.70, if tally.code_marks > 4 { squash((code_mark_share - 0.03).max(0.0), 0.03) } else { 0.0 }),
         (0.60, squash(joins, 2.0)),
-    ]);
+    ]));
     set(Signal::code_fences, tally.fences as f32);
     set(Signal::code_mark_share, code_mark_share);
     set(Signal::code_words, code_words);
     set(Signal::code, code);
 
-    // A number or an operator alone is no mathematics; with a word for it, or with each other, they are.
+    // Numbers or operators alone are no mathematics; with a word for it, or with each other, they are.
     let (numbers, operators) = (tally.numbers as f32, tally.operators as f32);
     let (maths_words, formulas) = (tally.cue(Cue::Maths), tally.formulas as f32);
-    let maths = noisy_or(&[
+    let (reasons, deep_reasons) = (tally.cue(Cue::Reason), tally.cue(Cue::Deep));
+    let maths = at_least_thin(noisy_or(&[
         (0.85, squash((maths_words - 1.0).max(0.0), 1.0)),
         (0.60, (maths_words * (numbers + operators + formulas)).min(1.0)),
+        (0.60, (deep_reasons * (operators + formulas)).min(1.0)),
         (0.80, squash((formulas - 1.0).max(0.0), 3.0)),
-        (0.70, if code > 0.5 { 0.0 } else { squash(numbers.min(operators), 2.0) }),
-    ]);
+        (0.70, if code > 0.5 { 0.0 } else { squash((numbers - 1.0).max(0.0).min(operators), 0.7) }),
+    ]));
     set(Signal::digit_share, share(tally.digits as f32, read as f32));
     set(Signal::numbers, numbers);
     set(Signal::operators, operators);
@@ -84,7 +91,6 @@ pub(super) fn signals(tally: &Tally, bytes: usize, read: usize) -> Signals {
     let constraints = tally.cue(Cue::Constraint);
     let formats = tally.cue(Cue::Format);
     let steps = tally.cue(Cue::Step) + tally.list_items as f32;
-    let (reasons, deep_reasons) = (tally.cue(Cue::Reason), tally.cue(Cue::Deep));
     let technical = tally.cue(Cue::Technical);
     set(Signal::constraints, constraints);
     set(Signal::formats, formats);
@@ -160,4 +166,55 @@ pub(super) fn signals(tally: &Tally, bytes: usize, read: usize) -> Signals {
         ]),
     );
     signals
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::text::FeatureSpec;
+
+    /// Which third of [0, 1] the harder of the two scores falls in.
+    fn third(text: &str) -> u8 {
+        let signals = FeatureSpec::default().extract(text).signals;
+        match signals.complexity().max(signals.depth()) {
+            hardness if hardness < 1.0 / 3.0 => 0,
+            hardness if hardness < 2.0 / 3.0 => 1,
+            _ => 2,
+        }
+    }
+
+    #[test]
+    fn prompts_come_out_in_their_third() {
+        for (expected, text) in [
+            (0, ""),
+            (0, "hi"),
+            (0, "what is the capital of France?"),
+            (0, "Where is my card? I ordered it two weeks ago."),
+            (0, "Translate 'good morning' into French."),
+            (0, "set an alarm for 7am"),
+            (0, "What is 17 * 23?"),
+            (0, "Explain why the sky is blue."),
+            (1, "Solve the equation 3x + 5 = 20 for x."),
+            (1, "Prove that there are infinitely many primes."),
+            (1, "Write a Python function that sorts a list of tuples by the second element."),
+            (1, "Compare and contrast TCP and UDP, and recommend one for a multiplayer game."),
+            (2, "Prove step by step that 2^n > n for every n."),
+            (
+                2,
+                "Design a distributed rate limiter that must survive the loss of a data centre. Explain the tradeoffs \
+                 between consistency and latency, then derive an upper bound on the error. First describe the \
+                 architecture, then prove that the budget holds, and finally list the failure modes as JSON.",
+            ),
+        ] {
+            assert_eq!(third(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_left_out_of_a_huge_prompt_still_counts_as_length() {
+        let spec = FeatureSpec { max_bytes: 200, ..FeatureSpec::default() };
+        let of = |text: &str| spec.extract(text).signals;
+        let (short, long) = (of(&"plain words ".repeat(10)), of(&"plain words ".repeat(1000)));
+        assert_eq!((short.get("truncated"), long.get("truncated")), (Some(0.0), Some(1.0)));
+        assert!(long.complexity() > short.complexity() + 0.3);
+    }
 }

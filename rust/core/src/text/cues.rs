@@ -48,7 +48,7 @@ cues! {
         integers, divisible, remainder, factorial, logarithm, algebra, geometry, calculus, arithmetic, sum of, product of, square root, \
         how many, how much, standard deviation, variance, mean of, average of, ratio, modulo, eigenvalue, eigenvalues, theorem, \
         cosine, sine, tangent, subgroup, homomorphism, isomorphic, abelian, bijection, ring, permutation, permutations, \
-        multiplied, divided by, plus, minus, times"
+        multiplied, divided by, plus, minus, times, average, altogether, in total, half as, twice as, times as, per hour"
     /// Program code.
     Code: "code, function, functions, class, method, def, return, returns, import, const, var, async, await, struct, enum, lambda, \
         python, javascript, typescript, java, rust, golang, kotlin, php, ruby, perl, sql, html, css, bash, shell, regex, regexp, api, \
@@ -82,7 +82,7 @@ cues! {
     /// Choose a label or an option.
     Classify: "classify, classification, categorize, categorise, category, categories, label, labels, sentiment, positive or, \
         negative or, yes or, true or, true false, which of, select the, choose the, choose one, multiple choice, following options, \
-        rate the, intent, spam, correct answer, the following"
+        rate the, intent, spam, correct answer"
     /// Shorten.
     Summarize: "summarize, summarise, summary, summaries, tl ;, tldr, shorten, condense, abstract of, in short, gist, key takeaways"
     /// Into another language.

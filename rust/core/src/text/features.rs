@@ -23,6 +23,13 @@ pub struct Features {
     symbols: Vec<u8>,
 }
 
+impl Features {
+    /// Features from elsewhere than a text: a log, a test. `indices` and `values` are of one length.
+    pub fn new(signals: Signals, indices: Vec<u32>, values: Vec<f32>) -> Self {
+        Self { signals, indices, values, symbols: Vec::new() }
+    }
+}
+
 impl FeatureSpec {
     /// Extracts the features of `text`. See [`extract_into`](Self::extract_into) for the form that reuses memory.
     pub fn extract(&self, text: &str) -> Features {

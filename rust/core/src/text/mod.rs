@@ -42,6 +42,8 @@ mod swar;
 mod table;
 mod tally;
 mod task;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use features::Features;

@@ -295,7 +295,7 @@ impl<'o> Scan<'o> {
                 tally.code_marks += 1;
             }
             b'\\' | b'$' => tally.formulas += 1,
-            b'+' | b'=' | b'*' | b'/' | b'^' | b'<' | b'>' | b'%' | b'~' => tally.operators += 1,
+            b'+' | b'=' | b'*' | b'^' | b'<' | b'>' | b'~' => tally.operators += 1,
             _ => {}
         }
     }

@@ -64,7 +64,7 @@ signals! {
     digit_share,
     /// Words that are numbers.
     numbers,
-    /// Operators: + = * / ^ < > % × ÷ …
+    /// Operators: + = * ^ < > ~ × ÷ ±; not / and %, which dates and prices have.
     operators,
     /// Marks of LaTeX and mathematical symbols.
     formulas,

@@ -38,7 +38,7 @@ impl Default for FeatureSpec {
             word_ngrams: 2,
             char_ngram_min: 3,
             char_ngram_max: 4,
-            buckets_log2: 16,
+            buckets_log2: 15,
             max_bytes: 16 * 1024,
         }
     }

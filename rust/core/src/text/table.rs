@@ -218,3 +218,89 @@ fn in_fours<S: ?Sized>(
         one(sums, *index as usize, *value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::Signals;
+
+    /// The reduction order of the module's first lines, one column at a time.
+    fn twin(table: &WeightTable, features: &Features) -> Vec<f32> {
+        let (columns, weights) = (table.columns(), table.weights());
+        let product =
+            |column: usize, (index, value): (&u32, &f32)| value * weights[*index as usize * columns + column];
+        let column = |column: usize| {
+            let mut sum = table.bias()[column];
+            for (indices, values) in features.indices.chunks(4).zip(features.values.chunks(4)) {
+                let products: Vec<f32> =
+                    indices.iter().zip(values).map(|pair| product(column, pair)).collect();
+                match products[..] {
+                    [a, b, c, d] => sum += (a + b) + (c + d),
+                    _ => products.iter().for_each(|product| sum += product),
+                }
+            }
+            sum
+        };
+        (0..columns).map(column).collect()
+    }
+
+    fn table(columns: usize) -> WeightTable {
+        let spec = FeatureSpec { buckets_log2: 8, ..FeatureSpec::default() };
+        // Numbers of very different sizes, so that another order of summation would show.
+        let number = |i: usize| ((i * 7919 % 1013) as f32 - 500.0) * 10_f32.powi((i % 7) as i32 - 3);
+        let weights: Vec<f32> = (0..256 * columns).map(number).collect();
+        let bias: Vec<f32> = (0..columns).map(number).collect();
+        WeightTable::new(spec, columns, &weights, &bias).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn scores_equal_their_slow_twin_bit_for_bit(
+            columns in prop::sample::select(vec![1_usize, 3, 4, 5, 8, 9, 16, 17, 32, 150, 256, 257, 600]),
+            pairs in prop::collection::vec((0_u32..256, -2.0_f32..2.0), 0..40),
+        ) {
+            let table = table(columns);
+            let (indices, values) = pairs.into_iter().unzip();
+            let features = Features::new(Signals::default(), indices, values);
+            let mut scores = vec![0.0; columns];
+            table.score_into(&features, &mut scores);
+            prop_assert_eq!(scores, twin(&table, &features));
+        }
+    }
+
+    #[test]
+    fn weights_come_back_as_they_were_given() {
+        for columns in [1, 4, 7, 16, 30] {
+            let weights: Vec<f32> = (0..256 * columns).map(|i| i as f32).collect();
+            let spec = FeatureSpec { buckets_log2: 8, ..FeatureSpec::default() };
+            let table = WeightTable::new(spec, columns, &weights, &vec![0.0; columns]).unwrap();
+            assert_eq!(table.weights(), weights);
+            assert_eq!(table.clone(), table);
+        }
+    }
+
+    #[test]
+    fn tables_that_mean_nothing_are_refused() {
+        let spec = FeatureSpec { buckets_log2: 8, ..FeatureSpec::default() };
+        let new = |columns, weights: &[f32], bias: &[f32]| {
+            WeightTable::new(spec.clone(), columns, weights, bias).unwrap_err()
+        };
+        let mut broken = [0.0; 512];
+        broken[300] = f32::NAN;
+        assert_eq!(new(0, &[], &[]), TableError::NoColumns);
+        assert_eq!(
+            new(2, &[0.0; 256], &[0.0; 2]),
+            TableError::Shape { what: "weights", expected: 512, found: 256 }
+        );
+        assert_eq!(new(2, &[0.0; 512], &[0.0]), TableError::Shape { what: "bias", expected: 2, found: 1 });
+        assert_eq!(new(2, &broken, &[0.0; 2]), TableError::NotFinite { what: "weights", position: 300 });
+        assert_eq!(
+            new(2, &[0.0; 512], &[0.0, f32::INFINITY]),
+            TableError::NotFinite { what: "bias", position: 1 }
+        );
+        let wrong = FeatureSpec { buckets_log2: 60, ..spec.clone() };
+        assert!(matches!(WeightTable::new(wrong, 2, &[], &[]), Err(TableError::Spec(_))));
+    }
+}

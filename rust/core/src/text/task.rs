@@ -83,6 +83,7 @@ impl TaskType {
 pub fn task_type(signals: &Signals) -> TaskType {
     let at = |signal| signals.at(signal);
     let has = |signal| at(signal) > 0.0;
+    let reasons = at(Signal::deep_reasons) + at(Signal::reasons);
     let rules = [
         (at(Signal::options) >= 3.0 && at(Signal::maths) < 0.5, TaskType::Classification),
         (at(Signal::code) >= 0.5, TaskType::Code),
@@ -90,11 +91,52 @@ pub fn task_type(signals: &Signals) -> TaskType {
         (has(Signal::summaries), TaskType::Summarization),
         (at(Signal::maths) >= 0.4, TaskType::Maths),
         (has(Signal::classifications) && !has(Signal::creations), TaskType::Classification),
-        (at(Signal::extractions) > at(Signal::creations), TaskType::Extraction),
+        (at(Signal::extractions) > at(Signal::creations).max(reasons), TaskType::Extraction),
         (has(Signal::creations) && at(Signal::creations) >= at(Signal::tools), TaskType::Creative),
-        (at(Signal::deep_reasons) + at(Signal::reasons) > at(Signal::tools), TaskType::Reasoning),
-        (has(Signal::tools), TaskType::ToolUse),
+        (reasons > at(Signal::tools), TaskType::Reasoning),
+        (at(Signal::tools) > at(Signal::greetings), TaskType::ToolUse),
+        (at(Signal::greetings) > 1.0, TaskType::Chat),
         (has(Signal::question_marks) || has(Signal::question_words), TaskType::Question),
     ];
     rules.into_iter().find(|(holds, _)| *holds).map_or(TaskType::Chat, |(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::FeatureSpec;
+
+    #[test]
+    fn kinds_of_known_prompts() {
+        for (expected, text) in [
+            (TaskType::Chat, "hello, how are you today?"),
+            (TaskType::Chat, "thanks, that's all"),
+            (TaskType::Question, "who was the 3rd president of the united states"),
+            (TaskType::Question, "Почему небо голубое?"),
+            (TaskType::ToolUse, "what's the weather like in Paris tomorrow"),
+            (TaskType::ToolUse, "book a flight from Berlin to Rome"),
+            (TaskType::Translation, "Translate 'good morning' into French."),
+            (TaskType::Summarization, "Summarize the following article in three sentences: The council met."),
+            (TaskType::Creative, "tell me a joke"),
+            (TaskType::Classification, "Is this review positive or negative? I loved it."),
+            (TaskType::Classification, "Which one is a mammal?\nA. shark\nB. whale\nC. trout\nD. newt"),
+            (TaskType::Extraction, "Extract all dates and company names as JSON."),
+            (TaskType::Code, "Why does my code throw a segfault?"),
+            (TaskType::Code, "Refactor this:\n```c\nint main() {}\n```"),
+            (TaskType::Maths, "What is 17 * 23?"),
+            (TaskType::Maths, "Tom had 48 clips and sold half as many as Ann. How many are left?"),
+            (TaskType::Reasoning, "Compare and contrast TCP and UDP."),
+            (TaskType::Reasoning, "Prove that there are infinitely many primes."),
+        ] {
+            let signals = FeatureSpec::default().extract(text).signals;
+            assert_eq!(task_type(&signals), expected, "{text}: {signals:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_what_serde_writes() {
+        for kind in TaskType::ALL {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("{:?}", kind.name()));
+        }
+    }
 }

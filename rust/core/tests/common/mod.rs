@@ -1,7 +1,12 @@
 //! Builders of models, specs, prompts and routers that the laws and the benches share.
 
 #![allow(dead_code, reason = "each test binary and each bench uses a part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a builder that fails is a failing test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a builder that fails is a failing test"
+)]
 
 pub(crate) mod chance;
 pub(crate) mod population;

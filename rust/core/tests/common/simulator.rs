@@ -51,7 +51,7 @@ fn random_result(chance: &mut Chance) -> Result<Reply, Fault> {
     let usage = Usage {
         tokens_in: chance.percent(30).then(|| chance.below(200)),
         tokens_out: chance.percent(50).then(|| chance.below(300)),
-        compute_ns: chance.percent(70).then(|| chance.below(5 * MS)).unwrap_or(0),
+        compute_ns: if chance.percent(70) { chance.below(5 * MS) } else { 0 },
     };
     Ok(Reply { output, confidence, usage })
 }
@@ -65,7 +65,7 @@ fn expected(result: &Result<Reply, Fault>, model: &Model, late: bool) -> Outcome
         Err(Fault::BadOutput(_)) => return Outcome::BadOutput,
         Ok(reply) => reply,
     };
-    let sure = reply.confidence.is_none_or(|c| c >= 0.0 && c <= 1.0);
+    let sure = reply.confidence.is_none_or(|c| (0.0..=1.0).contains(&c));
     let promised = match &reply.output {
         Value::Text(text) => model.labels.is_empty() || model.labels.iter().any(|label| label == text),
         Value::Json(_) => model.labels.is_empty(),
@@ -110,13 +110,14 @@ pub(crate) fn carry(
         future.insert((now_ns + chance.below(40 * MS), chance.next()), Input::Tick);
     }
     let (mut started, mut cancelled) = (Vec::new(), Vec::new());
-    let mut input = Input::Start;
+    let (mut input, mut wake_at_ns) = (Input::Start, None);
     let mut effects = Vec::new();
     loop {
         let target = match &input {
             Input::LegDone { leg, result } => Some((*leg, result.clone())),
             _ => None,
         };
+        let used = matches!(input, Input::LegUsed { .. });
         let before = target.as_ref().map(|(leg, _)| settled(&journey.legs()[*leg]));
         journey.advance(now_ns, input, &mut effects);
         if let (Some((at, result)), Some(before)) = (target, before) {
@@ -129,9 +130,14 @@ pub(crate) fn carry(
                 assert_eq!(leg.reply.is_some(), wanted == Outcome::Ok);
             }
         }
-        let (mut wake_at_ns, mut over) = (None, false);
+        if used {
+            assert_eq!(effects, [], "only an account of use, and yet something is to be done");
+        } else {
+            wake_at_ns = None;
+        }
+        let mut over = false;
         for effect in effects.drain(..) {
-            assert!(!over && wake_at_ns.is_none(), "{effect:?} after the last word");
+            assert!(!over && (used || wake_at_ns.is_none()), "{effect:?} after the last word");
             match effect {
                 Effect::StartLeg { leg, model, ends_by_ns } => {
                     let timeout_ns = u64::from(snapshot.model(model).timeout_ms) * MS;
@@ -140,6 +146,10 @@ pub(crate) fn carry(
                     assert!(journey.legs()[leg].running() && journey.legs()[leg].model == model);
                     started.push(leg);
                     for (at_ns, result) in random_posts(chance, now_ns, ends_by_ns) {
+                        let used = Input::LegUsed { leg, compute_ns: chance.below(5 * MS) };
+                        if result.is_err() && chance.percent(50) {
+                            future.insert((at_ns, chance.next()), used);
+                        }
                         future.insert((at_ns, chance.next()), Input::LegDone { leg, result });
                     }
                 }
@@ -157,15 +167,16 @@ pub(crate) fn carry(
         if over {
             break;
         }
-        let wake_at_ns = wake_at_ns.expect("neither over nor waiting");
-        assert!(wake_at_ns > now_ns && wake_at_ns <= deadline_ns, "wakes at {wake_at_ns}, it is {now_ns}");
+        let tick_at_ns = wake_at_ns.expect("neither over nor waiting");
+        assert!(used || tick_at_ns > now_ns, "wakes at {tick_at_ns}, it is {now_ns}");
+        assert!(tick_at_ns <= deadline_ns);
         assert!(journey.legs().iter().any(Leg::running), "waits for nobody");
-        let wake_at_ns = wake_at_ns + if lazy { chance.below(4 * MS) } else { 0 };
+        let tick_at_ns = tick_at_ns + if lazy { chance.below(4 * MS) } else { 0 };
         // At one instant, post may be read before the clock or after it.
         let post_first = u64::from(chance.percent(50));
         (now_ns, input) = match future.first_entry() {
-            Some(next) if next.key().0 < wake_at_ns + post_first => (next.key().0.max(now_ns), next.remove()),
-            _ => (wake_at_ns, Input::Tick),
+            Some(next) if next.key().0 < tick_at_ns + post_first => (next.key().0.max(now_ns), next.remove()),
+            _ => (tick_at_ns.max(now_ns), Input::Tick),
         };
     }
     nothing_has_an_effect_any_more(&mut journey, now_ns, future, chance);

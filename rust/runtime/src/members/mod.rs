@@ -44,7 +44,7 @@ pub trait Member: Debug + Send + Sync {
     fn place(&self) -> Place;
 
     /// Answers. Measures its own processor time only if it knows better than the clock of its thread: a
-    /// `compute_ns` of 0 is filled in by the flight.
+    /// `compute_ns` of 0 is filled in by the flight, which also measures a call that fails.
     fn call(&self, input: &LegInput) -> Result<Reply, Fault>;
 
     /// The member itself, for a host that knows its kind (a `Loop` member is started by the host).
