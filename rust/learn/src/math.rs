@@ -39,7 +39,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let part = scaled - whole;
     // Taylor series of 2^part for |part| ≤ ½.
     let mut power = 1.540_353e-4;
-    for coefficient in [1.333_355_8e-3, 9.618_129e-3, 5.550_410_9e-2, 0.240_226_51, 0.693_147_2, 1.0] {
+    for coefficient in [1.333_355_8e-3, 9.618_13e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0] {
         power = power * part + coefficient;
     }
     power * f32::from_bits(((whole as i32 + 127) << 23) as u32)

@@ -32,7 +32,7 @@ pub(super) fn run(chunk: u64) -> Run {
     let ascii = !chunk & HIGH;
     let seven = chunk & !HIGH;
     // Bit 5 is what tells a small letter from its capital.
-    let letters = within(seven | ONES * 0x20, b'a', b'z') & ascii;
+    let letters = within(seven | (ONES * 0x20), b'a', b'z') & ascii;
     let capitals = letters & !(chunk << 2);
     let digits = within(seven, b'0', b'9') & ascii;
     let stop = (letters | digits) ^ HIGH;
