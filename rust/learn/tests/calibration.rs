@@ -88,7 +88,8 @@ fn perfect_scores_stay_finite() {
 
 #[test]
 fn what_cannot_be_calibrated_is_refused_with_its_reason() {
-    let temperature = |logits: &[f32], labels: &[u32], columns| fit_temperature(logits, labels, columns).unwrap_err();
+    let temperature =
+        |logits: &[f32], labels: &[u32], columns| fit_temperature(logits, labels, columns).unwrap_err();
     assert_eq!(temperature(&[], &[], 2), LearnError::NoRows);
     assert_eq!(temperature(&[0.0; 3], &[0], 2), LearnError::Shape { what: "logits", expected: 2, found: 3 });
     assert_eq!(temperature(&[0.0; 2], &[2], 2), LearnError::LabelOutOfRange { row: 0, label: 2, columns: 2 });

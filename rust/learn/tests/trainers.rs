@@ -6,11 +6,14 @@ use ecology_learn::{
 };
 use proptest::prelude::*;
 
+/// Pairs of each row, its label, and its targets.
+type Problem = (Vec<Vec<(u32, f32)>>, Vec<u32>, Vec<f32>);
+
 const DIMENSION: usize = 6;
 const COLUMNS: usize = 5;
 
 /// Rows, labels and targets of a small problem; about a quarter of the targets are not observed.
-fn problems() -> impl Strategy<Value = (Vec<Vec<(u32, f32)>>, Vec<u32>, Vec<f32>)> {
+fn problems() -> impl Strategy<Value = Problem> {
     let entry = (0..DIMENSION as u32, -1.5_f32..1.5);
     let row = (
         prop::collection::vec(entry, 1..5),
@@ -40,7 +43,8 @@ fn rows(pairs: &[Vec<(u32, f32)>]) -> Rows {
 
 /// Score of one row in f64, from `[dimension + 1]` parameters of one column, the bias last.
 fn score(row: &[(u32, f32)], parameters: &[f64]) -> f64 {
-    row.iter().map(|(index, value)| parameters[*index as usize] * f64::from(*value)).sum::<f64>() + parameters[DIMENSION]
+    row.iter().map(|(index, value)| parameters[*index as usize] * f64::from(*value)).sum::<f64>()
+        + parameters[DIMENSION]
 }
 
 /// Largest partial derivative of `objective`, by central differences.
@@ -147,6 +151,7 @@ fn larger() -> (Rows, Vec<u32>) {
     (rows, (0..300).map(|row| row % 40).collect())
 }
 
+#[allow(clippy::unwrap_used, reason = "the lint's exception for tests stops at helpers outside of them")]
 fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
@@ -204,7 +209,10 @@ fn what_cannot_be_learned_is_refused_with_its_reason() {
         fit_softmax(rows, labels, columns, dimension, options, &|_| ()).unwrap_err()
     };
     assert_eq!(fit(&Rows::new(), &[], 2, 2, &options), LearnError::NoRows);
-    assert_eq!(fit(&rows, &[0, 1], 2, 2, &options), LearnError::Shape { what: "labels", expected: 4, found: 2 });
+    assert_eq!(
+        fit(&rows, &[0, 1], 2, 2, &options),
+        LearnError::Shape { what: "labels", expected: 4, found: 2 }
+    );
     assert_eq!(fit(&rows, &[1; 4], 2, 2, &options), LearnError::OneClass { label: 1 });
     assert_eq!(
         fit(&rows, &[0, 1, 2, 0], 2, 2, &options),
@@ -214,18 +222,27 @@ fn what_cannot_be_learned_is_refused_with_its_reason() {
         fit(&rows, &[0, 1, 0, 1], 2, 1, &options),
         LearnError::IndexOutOfRange { row: 0, index: 1, dimension: 1 }
     );
-    assert_eq!(fit(&broken, &[0, 1], 2, 1, &options), LearnError::NotFinite { what: "a feature value", row: 1 });
+    assert_eq!(
+        fit(&broken, &[0, 1], 2, 1, &options),
+        LearnError::NotFinite { what: "a feature value", row: 1 }
+    );
     let no_epochs = SoftmaxOptions { epochs: 0, ..options.clone() };
-    assert!(matches!(fit(&rows, &[0, 1, 0, 1], 2, 2, &no_epochs), LearnError::Option { option: "epochs", .. }));
+    assert!(matches!(
+        fit(&rows, &[0, 1, 0, 1], 2, 2, &no_epochs),
+        LearnError::Option { option: "epochs", .. }
+    ));
     let nan = SoftmaxOptions { l2: f32::NAN, ..options.clone() };
     assert!(matches!(fit(&rows, &[0, 1, 0, 1], 2, 2, &nan), LearnError::Option { option: "l2", .. }));
 
-    let cross = |folds: &[u32], labels: &[u32]| out_of_fold_softmax(&rows, labels, folds, 2, 2, &options, &|_| ()).unwrap_err();
+    let cross = |folds: &[u32], labels: &[u32]| {
+        out_of_fold_softmax(&rows, labels, folds, 2, 2, &options, &|_| ()).unwrap_err()
+    };
     assert_eq!(cross(&[3; 4], &[0, 1, 0, 1]), LearnError::TooFewFolds { folds: 1, rows: 4 });
     assert_eq!(cross(&[0; 3], &[0, 1, 0, 1]), LearnError::Shape { what: "folds", expected: 4, found: 3 });
     assert_eq!(cross(&[0, 0, 1, 1], &[0, 1, 1, 1]), LearnError::OneClass { label: 1 });
 
-    let heads = |targets: &[f32]| fit_logistic(&rows, targets, 2, 2, &LogisticOptions::default()).unwrap_err();
+    let heads =
+        |targets: &[f32]| fit_logistic(&rows, targets, 2, 2, &LogisticOptions::default()).unwrap_err();
     let nan = f32::NAN;
     assert_eq!(heads(&[0.0; 7]), LearnError::Shape { what: "targets", expected: 8, found: 7 });
     assert_eq!(

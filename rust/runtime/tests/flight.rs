@@ -244,6 +244,10 @@ fn under_load_a_flight_ends_under_the_population_it_began_with() {
         population(spec, vec![answering(place, ["g0", "g1"][usize::from(n)], 0.9)])
     };
     let engine = Arc::new(ecology_runtime::engine::Engine::new(generation(0)));
+    let mut before = begin(&engine, 20_000);
+    engine.swap(generation(1));
+    let Some(Pumped::Done(finished)) = before.start() else { panic!("inline, and not over") };
+    assert_eq!(output(&finished), r#"Some(Text("g0"))"#);
     let served: u64 = std::thread::scope(|scope| {
         let serve = || {
             let mut seen = [0, 0];
@@ -267,7 +271,7 @@ fn under_load_a_flight_ends_under_the_population_it_began_with() {
         threads.map(|thread| thread.join().unwrap()).iter().sum()
     });
     // A swap forgets nothing that was spent.
-    assert_eq!(standing(&engine), (0, served));
+    assert_eq!(standing(&engine), (0, 1 + served));
 }
 
 #[test]
