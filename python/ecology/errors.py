@@ -298,7 +298,7 @@ class UnknownAccount(InvalidRequest):
 
     def __str__(self) -> str:
         return (
-            f"the account {self.account!r} has nothing in common with those that are declared: {', '.join(self.known)}; "
+            f"the account {self.account!r} has another root than those declared: {', '.join(self.known)}; "
             "name one of these or one below, or add it under [policy.budgets]"
         )
 

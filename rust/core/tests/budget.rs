@@ -242,7 +242,7 @@ fn use_beyond_the_reservation_takes_headroom_and_beyond_that_is_overrun_never_hi
 /// without pause. Neither a check apart from the hold nor a hold that is let go for a moment survives this.
 #[test]
 fn of_two_that_do_not_fit_together_never_are_both_served() {
-    const SERVED: u64 = 300_000;
+    const SERVED: u64 = 2_000_000;
     let accounts = Accounts::default();
     let limit_to = |limit: u64| accounts.declare("acme", Limits::default().with(Resource::NanoUsd, limit));
     limit_to(10);
