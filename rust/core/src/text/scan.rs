@@ -79,15 +79,15 @@ impl<'o> Scan<'o> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at = match BYTES[byte as usize] {
+                Byte::Word => self.ascii_word(text, at),
                 Byte::Space => at + 1,
+                Byte::Mark => self.marks(text, at),
+                Byte::Beyond => self.beyond(text, at),
                 Byte::Newline => {
                     self.tally.lines += 1;
                     self.line_start = true;
                     at + 1
                 }
-                Byte::Word => self.ascii_word(text, at),
-                Byte::Mark => self.marks(text, at),
-                Byte::Beyond => self.beyond(text, at),
             };
         }
     }

@@ -31,6 +31,14 @@ pub struct FeatureSpec {
     pub max_bytes: u32,
 }
 
+/// One default for short intents and long questions alike, chosen on validation rows of CLINC150, BANKING77 and the subjects of
+/// MMLU and MMLU-Pro, and on typed errors in them (one letter wrong in 30 % of the longer words):
+///
+/// - pairs of words: + 0.3 to 1.5 points over words alone; triples nothing;
+/// - characters 3 to 4: + 1.5 to 2 points on intents over words alone. 3 to 5 costs a quarter more and gains half a point on
+///   long questions only; 3 alone loses a point there; 4 alone loses a point and a half under typing errors;
+/// - 2¹⁵ buckets: on intents the same as 2¹⁸ within noise, on long questions half a point to one less; 2¹⁴ costs another half;
+/// - 16 KiB: on prompts of up to 3.6 KB, reading as little as 512 bytes of them lost nothing.
 impl Default for FeatureSpec {
     fn default() -> Self {
         Self {
