@@ -19,7 +19,8 @@ pub struct Finished {
     pub winner: Option<usize>,
     /// When.
     pub ended_ns: u64,
-    /// Processor time of the orchestration.
+    /// Time of the orchestration on the carrying thread: the wall's, which there is the processor's, but for handing a leg to a
+    /// pool, which may cost the thread its core and is measured by its processor clock.
     pub overhead_ns: u64,
     /// Whether the caller gave up.
     pub cancelled: bool,
