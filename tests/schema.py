@@ -40,6 +40,8 @@ LEG = {
     "confidence": (float, NONE),
     "output": (str, dict, list, float, int, bool, NONE),
     "fault": (str, NONE),
+    "retry_after_ms": (int, NONE),
+    "finish_reason": (str, NONE),
     "started_ms": float,
     "latency_ms": float,
     "compute_ms": float,

@@ -3,7 +3,8 @@
 from .callable import CallableBackend
 from .linear import LinearBackend
 from .onnx import OnnxBackend
+from .openai import OpenAIBackend
 
-__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "OnnxBackend"]
+__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "OnnxBackend", "OpenAIBackend"]
 
-BackendConfig = LinearBackend | OnnxBackend | CallableBackend
+BackendConfig = LinearBackend | OnnxBackend | CallableBackend | OpenAIBackend

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backends import CallableBackend, LinearBackend, OnnxBackend
+from ..backends import CallableBackend, LinearBackend, OnnxBackend, OpenAIBackend
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, Role, find, pin
@@ -26,7 +26,7 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
     """
     backend = model.backend
     absent = False
-    for key in ("path", "tokenizer", "encoder"):
+    for key in ("path", "tokenizer", "encoder", "ca_file"):
         value: str | None = getattr(backend, key, None)
         if value is None:
             continue
@@ -40,7 +40,7 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             read_fingerprints(root / model.training_prompts)
         except ArtifactError as error:
             yield Finding((*where, "training_prompts"), f"{error.path}: {error.problem}", error.fix)
-    if not absent and (whole or not isinstance(backend, CallableBackend)):
+    if not absent and (whole or not isinstance(backend, CallableBackend | OpenAIBackend)):
         yield from _digest(model, where, root)
     if isinstance(backend, CallableBackend):
         yield from _function(backend, where, root)
@@ -51,6 +51,11 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             yield Finding((*where, "backend", "path"), f"it is not a safetensors file: {problem}", fix)
     elif isinstance(backend, OnnxBackend):
         yield from onnx_graph.faults(backend, where, root)
+    elif isinstance(backend, OpenAIBackend):
+        try:
+            backend.key(root)
+        except ArtifactError as error:
+            yield Finding((*where, "backend", "api_key"), f"{error.path}: {error.problem}", error.fix)
 
 
 def router_of(models: tuple[Manifest, ...], policy: Policy, root: Path) -> Iterator[Finding]:

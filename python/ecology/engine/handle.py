@@ -45,7 +45,7 @@ def compile_population(description: Description) -> Compiled:
         member = None
         if model.role.answers and model.stage.serves:
             try:
-                member = load_member(model, description.root)
+                member = load_member(model, description.root, description.policy)
             except ArtifactError as error:
                 violations.append(
                     Violation(f"models.{index} ({model.id})", f"{error.path}: {error.problem}", error.fix)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import _core
-from ..backends import CallableBackend, LinearBackend, OnnxBackend
+from ..backends import CallableBackend, LinearBackend, OnnxBackend, OpenAIBackend
 from ..errors import ArtifactError, DigestMismatch
+from ..policy import Policy
 from ..population import Manifest, pin
 
 __all__ = ["load_member"]
 
 
-def load_member(manifest: Manifest, root: Path) -> _core.Member:
+def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
     """Open the model's backend; paths are under `root`.
 
     Raises:
-        ArtifactError: a file, graph or function cannot be used, or returns labels that the contract does not have.
-        DigestMismatch: the file changed after the description was read.
+        ArtifactError: a file, graph, function or server cannot be used, or returns labels that the contract does
+        not have. DigestMismatch: the file changed after the description was read.
     """
     backend = manifest.backend
     if isinstance(backend, LinearBackend):
@@ -33,6 +34,11 @@ def load_member(manifest: Manifest, root: Path) -> _core.Member:
         session = OnnxSession(backend, root)
         pin(manifest, root)  # what was opened is what the description was checked with
         return _core.python_member(session, "compute")
+    if isinstance(backend, OpenAIBackend):
+        config = backend.compiled(
+            root, max_tokens=manifest.max_output_tokens, private_networks=policy.network.private_networks
+        )
+        return _core.openai_member(config, backend.key(root))
     assert isinstance(backend, CallableBackend)
     function = backend.load(root)
     return _core.python_member(function, "loop" if CallableBackend.is_async(function) else "thread")

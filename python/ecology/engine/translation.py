@@ -21,10 +21,12 @@ from .suggestion import did_you_mean
 __all__ = ["EXAMPLES", "show", "translate"]
 
 EXAMPLES: Mapping[str, str] = {
+    "base_url": 'base_url = "http://127.0.0.1:8000/v1"',
     "backend": 'backend = { kind = "callable", target = "models:answer" }',
     "decision_confidence": "decision_confidence = 0.7",
     "kind": 'kind = "direct"',
     "leg_confidence": "leg_confidence = 0.8",
+    "model": 'model = "the name that the server has for it"',
     "models": "[[models]] and below it the keys of one model; `ecology init` writes an example",
     "name": 'name = "small"',
     "path": 'path = "small.safetensors"',
@@ -36,6 +38,8 @@ EXAMPLES: Mapping[str, str] = {
 """What to write for a key that is missing; a test holds that every mandatory key is here."""
 
 PATTERNS: Mapping[str, str] = {
+    "api_key": 'write "env:" and the name of a variable, or "file:" and a path; never the key itself',
+    "base_url": 'write "http://host:port/v1" or "https://…", without a password',
     "name": "write lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64",
     "version": "write lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64",
     "target": 'write "package.module:function"',

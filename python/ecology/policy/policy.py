@@ -11,7 +11,7 @@ from .budget import Budget
 from .plans import Direct, Plan
 from .routing import Routing
 
-__all__ = ["Defaults", "Limits", "Policy"]
+__all__ = ["Defaults", "Limits", "Network", "Policy"]
 
 
 class Defaults(Config):
@@ -34,6 +34,16 @@ class Limits(Config):
     events: Annotated[int, Field(ge=0, le=10_000_000)] = 4096
 
 
+class Network(Config):
+    """Which servers may be called. It is the resolved address that counts, each time that a connection is made.
+
+    Link-local addresses and the metadata services of clouds are never called, and this machine only by a base URL
+    that says so. `private_networks` lets servers in private networks (RFC 1918, RFC 6598, RFC 4193) be called.
+    """
+
+    private_networks: bool = False
+
+
 class Policy(Config):
     """The whole of what is allowed.
 
@@ -45,6 +55,7 @@ class Policy(Config):
 
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
+    network: Network = Network()
     allow: tuple[str, ...] = ("*",)
     deny: tuple[str, ...] = ()
     grants: dict[str, tuple[str, ...]] = Field(default_factory=dict)

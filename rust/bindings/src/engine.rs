@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ecology_core::Value;
 use ecology_core::budget::Resource;
 use ecology_core::journey::{Refusal, Routed};
 use ecology_core::snapshot::Snapshot;
@@ -19,7 +20,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyString};
 
 use crate::answer::Answer;
-use crate::convert::{RequestArgs, json_to_py, request};
+use crate::convert::{RequestArgs, json_to_py, py_to_value, request};
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
@@ -45,7 +46,7 @@ fn population(
     let snapshot =
         Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
     let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
-    Ok(Population { snapshot: Arc::new(snapshot), members })
+    Ok(Population::new(Arc::new(snapshot), members))
 }
 
 /// What `read` gives: the population it was read under, the request, and what legs are given.
@@ -57,15 +58,37 @@ struct Read {
 }
 
 impl Engine {
-    fn read(&self, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
-        let began_ns = self.engine.clock().now_ns();
+    /// What a leg needs of the Python object, while the GIL is held: its content as data, if any member reads it.
+    fn content(
+        &self,
+        py: Python<'_>,
+        text: &str,
+        host: Option<&Py<PyAny>>,
+    ) -> PyResult<(Arc<Population>, Option<Value>)> {
         let population = self.engine.current();
+        let content = match host {
+            _ if !population.reads_content => None,
+            Some(object) if object.bind(py).is_instance_of::<PyString>() => Some(Value::from(text)),
+            Some(object) => Some(py_to_value(object.bind(py))?),
+            None => Some(Value::from(text)),
+        };
+        Ok((population, content))
+    }
+
+    fn read(
+        &self,
+        (population, content): (Arc<Population>, Option<Value>),
+        text: &str,
+        host: Option<Py<PyAny>>,
+        args: Option<&RequestArgs>,
+    ) -> Read {
+        let began_ns = self.engine.clock().now_ns();
         let features = Arc::new(population.snapshot.spec.features.extract(text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
         let text: Arc<str> = if host.is_some() { "".into() } else { text.into() };
-        let input = LegInput { text, features, host: host.map(|object| Arc::new(object) as _) };
+        let input = LegInput { text, features, content, host: host.map(|object| Arc::new(object) as _) };
         Read { population, request, input, began_ns }
     }
 
@@ -129,8 +152,9 @@ impl Engine {
         submit: Option<Py<PyAny>>,
         cancel: Option<Py<PyAny>>,
     ) -> PyResult<Answer> {
+        let current = self.content(py, text, host.as_ref())?;
         let result = py.detach(|| {
-            let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
+            let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
             let flight =
                 RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
             // What interrupted the wait: the exception that is raised in place of an answer.
@@ -185,8 +209,9 @@ impl Engine {
                 Python::try_attach(|py| callback.call0(py).map(drop));
             }) as Box<dyn Fn() + Send + Sync>
         });
+        let current = self.content(py, text, host.as_ref())?;
         let flight = py.detach(|| {
-            let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
+            let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
             RuntimeFlight::begin(&self.engine, population, request, input, notify, began_ns)
         });
         let flight = flight.map_err(|refused| errors::refusal(py, &refused))?;

@@ -2,6 +2,7 @@
 
 use ecology_core::journey::{Finished, Refusal};
 use ecology_runtime::artifact::ArtifactError;
+use ecology_runtime::net::endpoint::EndpointError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -65,6 +66,24 @@ pub(crate) fn unanswered(py: Python<'_>, finished: &Finished) -> PyErr {
             return Ok(raise(py, "DeadlineExceeded", &facts));
         }
         Ok(raise(py, "AllLegsFailed", &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}
+
+/// The exception for a server that cannot be asked.
+pub(crate) fn endpoint(py: Python<'_>, url: &str, error: &EndpointError) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        facts.set_item("path", url)?;
+        facts.set_item("problem", error.to_string())?;
+        let fix = match error {
+            EndpointError::Url(_) => "write base_url as http://host:port/v1",
+            EndpointError::Forbidden(_) => "name a server that may be reached",
+            EndpointError::Key => "check the variable or file that api_key names",
+            EndpointError::Certificates(_) => "name a PEM file as ca_file",
+        };
+        facts.set_item("fix", fix)?;
+        Ok(raise(py, "ArtifactError", &facts))
     };
     build().unwrap_or_else(|error| error)
 }

@@ -10,7 +10,7 @@
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
-//! | `member` | linear members, and members that are Python |
+//! | `member` | linear and served members, and members that are Python |
 //! | `router` | a file of router weights |
 //! | `text` | features and signals |
 
@@ -49,7 +49,7 @@ mod _core {
         out_of_fold_classifier, out_of_fold_dense, write_classifier,
     };
     #[pymodule_export]
-    use member::{Member, linear_member, python_member};
+    use member::{Member, linear_member, openai_member, python_member};
     #[pymodule_export]
     use router::RouterWeights;
     #[pymodule_export]

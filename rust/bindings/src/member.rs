@@ -38,7 +38,7 @@ impl Member {
         self.digest.as_deref()
     }
 
-    /// Where it runs: `inline`, `compute`, `thread` or `loop`.
+    /// Where it runs: `inline`, `compute`, `thread`, `loop` or `io`.
     #[getter]
     fn place(&self) -> &'static str {
         match self.member.place() {
@@ -46,6 +46,7 @@ impl Member {
             Place::Compute => "compute",
             Place::Thread => "thread",
             Place::Loop => "loop",
+            Place::Io => "io",
         }
     }
 
@@ -76,6 +77,19 @@ pub(crate) fn linear_member(py: Python<'_>, path: PathBuf) -> PyResult<Member> {
     let member = LinearMember::new(artifact.table, names, temperature);
     let member = member.map_err(|problem| wrong(&ArtifactError::Weights(problem)))?;
     Ok(Member { member: Arc::new(member), digest: Some(artifact.digest), labels, features })
+}
+
+/// A model behind a server that speaks the OpenAI protocol. `config` is the compiled backend, as JSON. Raises ArtifactError if
+/// it cannot be asked as it is described.
+#[pyfunction]
+#[pyo3(signature = (config, key=None))]
+pub(crate) fn openai_member(py: Python<'_>, config: &str, key: Option<&str>) -> PyResult<Member> {
+    let config: members::OpenAiConfig =
+        serde_json::from_str(config).map_err(|e| PyValueError::new_err(e.to_string()))?;
+    let shown = config.base_url.clone();
+    let member = members::OpenAiMember::new(config, key);
+    let member = member.map_err(|problem| errors::endpoint(py, &shown, &problem))?;
+    Ok(Member { member: Arc::new(member), digest: None, labels: Vec::new(), features: None })
 }
 
 /// A member that is a Python callable. `place` is `compute`, `thread` or `loop`.
@@ -138,15 +152,15 @@ pub(crate) fn host_input<'py>(py: Python<'py>, input: &LegInput) -> Bound<'py, P
 pub(crate) fn reply(object: &Bound<'_, PyAny>) -> Result<Reply, Fault> {
     let bad = |error: PyErr| Fault::BadOutput(error.value(object.py()).to_string());
     if !is_reply(object).map_err(bad)? {
-        let output = py_to_value(object).map_err(bad)?;
-        return Ok(Reply { output, confidence: None, usage: Usage::default() });
+        return Ok(py_to_value(object).map_err(bad)?.into());
     }
     let field = |name: &str| object.getattr(name).map_err(bad);
     let output = py_to_value(&field("output")?).map_err(bad)?;
     let confidence = field("confidence")?.extract::<Option<f32>>().map_err(bad)?;
     let tokens_in = field("tokens_in")?.extract().map_err(bad)?;
     let tokens_out = field("tokens_out")?.extract().map_err(bad)?;
-    Ok(Reply { output, confidence, usage: Usage { tokens_in, tokens_out, compute_ns: 0 } })
+    let usage = Usage { tokens_in, tokens_out, compute_ns: 0 };
+    Ok(Reply { confidence, usage, ..output.into() })
 }
 
 fn is_reply(object: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -8,6 +8,7 @@ use ecology_core::snapshot::{ModelIndex, Snapshot};
 
 use crate::clock::Clock;
 use crate::members::Member;
+use crate::net::reactor::Background;
 use crate::pool::Pool;
 
 /// The most threads that blocking members may occupy. Past it legs wait in line and time out there.
@@ -20,9 +21,17 @@ pub struct Population {
     pub snapshot: Arc<Snapshot>,
     /// Members, by [`ModelIndex`].
     pub members: Vec<Option<Arc<dyn Member>>>,
+    /// Whether any of them reads the input as data.
+    pub reads_content: bool,
 }
 
 impl Population {
+    /// One member for each model of the snapshot.
+    pub fn new(snapshot: Arc<Snapshot>, members: Vec<Option<Arc<dyn Member>>>) -> Self {
+        let reads_content = members.iter().flatten().any(|member| member.reads_content());
+        Self { snapshot, members, reads_content }
+    }
+
     /// The member of a model.
     pub fn member(&self, model: ModelIndex) -> Option<&Arc<dyn Member>> {
         self.members.get(usize::from(model)).and_then(Option::as_ref)
@@ -37,6 +46,7 @@ pub struct Engine {
     clock: Clock,
     pub(crate) compute: Pool,
     pub(crate) blocking: Pool,
+    pub(crate) background: Background,
 }
 
 impl Engine {
@@ -52,6 +62,7 @@ impl Engine {
             clock: Clock::start(),
             compute: Pool::new("ecology-compute", cores.saturating_sub(1).max(1)),
             blocking: Pool::new("ecology-blocking", MOST_BLOCKING_THREADS),
+            background: Background::default(),
         }
     }
 

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
-use ecology_core::leg::{Fault, Reply};
+use ecology_core::leg::{Fault, Reply, Usage};
 use ecology_core::snapshot::ModelIndex;
 
 use crate::clock::{Clock, thread_cpu_ns};
 use crate::engine::{Engine, Population};
 use crate::mailbox::{Mailbox, Notify, Post};
 use crate::members::{LegInput, Member, Place};
+use crate::net::reactor::{Abort, Served};
 
 /// A leg that the host has to start, on its event loop.
 #[derive(Clone, Debug)]
@@ -27,6 +28,19 @@ pub struct HostLeg {
     pub leg: usize,
     /// What to call.
     pub member: Arc<dyn Member>,
+}
+
+/// What stops a leg that nobody waits for any more.
+#[derive(Debug)]
+enum Stop {
+    /// It may still be in a pool's line.
+    Skip(Arc<AtomicBool>),
+    /// It is on the engine's reactor.
+    Abort(Abort),
+    /// It is on the reactor of the calling thread.
+    Own,
+    /// It is on the host's event loop.
+    Host,
 }
 
 /// What a flight needs next.
@@ -50,10 +64,13 @@ pub struct Flight {
     journey: Option<Journey>,
     input: LegInput,
     mailbox: Arc<Mailbox>,
-    /// One flag per leg that a pool may have queued: set when nobody waits for it any more.
-    unwanted: Vec<(usize, Arc<AtomicBool>)>,
+    /// Of every leg that was sent somewhere.
+    stops: Vec<(usize, Stop)>,
     host_legs: Vec<HostLeg>,
     host_cancels: Vec<usize>,
+    /// Legs for the reactor of the thread that waits, if a thread does.
+    own_legs: Vec<HostLeg>,
+    own_cancels: Vec<usize>,
     wake_at_ns: u64,
     overhead_ns: u64,
 }
@@ -78,9 +95,11 @@ impl Flight {
             journey: Some(journey),
             input,
             mailbox: Arc::new(Mailbox::new(notify)),
-            unwanted: Vec::new(),
+            stops: Vec::new(),
             host_legs: Vec::new(),
             host_cancels: Vec::new(),
+            own_legs: Vec::new(),
+            own_cancels: Vec::new(),
             wake_at_ns,
             overhead_ns,
         })
@@ -104,6 +123,16 @@ impl Flight {
     /// Legs of the host that nobody waits for any more.
     pub fn take_host_cancels(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.host_cancels)
+    }
+
+    /// Legs for the reactor of the calling thread; each is handed out once.
+    pub(crate) fn take_own_legs(&mut self) -> Vec<HostLeg> {
+        std::mem::take(&mut self.own_legs)
+    }
+
+    /// Legs of the calling thread's reactor that nobody waits for any more.
+    pub(crate) fn take_own_cancels(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.own_cancels)
     }
 
     /// The first step.
@@ -143,7 +172,8 @@ impl Flight {
                 let before_ns = clock.now_ns();
                 let (result, compute_ns) = self.call_inline(model, clock);
                 legs_ns += clock.now_ns().saturating_sub(before_ns);
-                inputs.extend(inputs_of(Post { leg, result, compute_ns }));
+                let usage = Usage { compute_ns, ..Usage::default() };
+                inputs.extend(inputs_of(Post { leg, result, usage }));
                 continue;
             };
             self.journey.as_mut()?.advance(clock.now_ns(), input, &mut effects);
@@ -195,13 +225,20 @@ impl Flight {
             }
             Place::Loop => {
                 self.host_legs.push(HostLeg { leg, member: Arc::clone(member) });
+                self.stops.push((leg, Stop::Host));
                 return None;
             }
+            Place::Io if self.mailbox.is_waited_for() => {
+                self.own_legs.push(HostLeg { leg, member: Arc::clone(member) });
+                self.stops.push((leg, Stop::Own));
+                return None;
+            }
+            Place::Io => return self.ask(leg, &Arc::clone(member)),
             Place::Compute => &self.engine.compute,
             Place::Thread => &self.engine.blocking,
         };
         let unwanted = Arc::new(AtomicBool::new(false));
-        self.unwanted.push((leg, Arc::clone(&unwanted)));
+        self.stops.push((leg, Stop::Skip(Arc::clone(&unwanted))));
         let (member, input, mailbox) = (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
         let job = move || {
@@ -210,7 +247,7 @@ impl Flight {
                 let started_ns = thread_cpu_ns();
                 let result = call(member.as_ref(), &input);
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
-                mailbox.deliver(Post { leg, result, compute_ns });
+                mailbox.deliver(Post { leg, result, usage: Usage { compute_ns, ..Usage::default() } });
             }
         };
         // Waking a thread may cost this one its core for a while: that is not its processor time.
@@ -218,6 +255,22 @@ impl Flight {
         let refused = pool.submit(Box::new(job)).is_err();
         self.overhead_ns += thread_cpu_ns().saturating_sub(cpu_ns).max(1);
         refused.then(|| Fault::Failed("no thread could be started for it".into()))
+    }
+
+    /// Asks a served model on the engine's own reactor.
+    fn ask(&mut self, leg: usize, member: &Arc<dyn Member>) -> Option<Fault> {
+        let mailbox = Arc::clone(&self.mailbox);
+        let done = move |(result, usage): Served| mailbox.deliver(Post { leg, result, usage });
+        let input = &self.input;
+        let asked = self.engine.background.start(|reactor| member.ask(input, reactor), done);
+        match asked {
+            Ok(Some(abort)) => {
+                self.stops.push((leg, Stop::Abort(abort)));
+                None
+            }
+            Ok(None) => Some(Fault::Failed("the member does not run on a reactor".into())),
+            Err(error) => Some(Fault::Failed(format!("no reactor could be started for it: {error}"))),
+        }
     }
 
     fn call_inline(&self, model: ModelIndex, clock: Clock) -> (Result<Reply, Fault>, u64) {
@@ -231,9 +284,12 @@ impl Flight {
     }
 
     fn forget(&mut self, leg: usize) {
-        match self.unwanted.iter().find(|(at, _)| *at == leg) {
-            Some((_, unwanted)) => unwanted.store(true, Ordering::Relaxed),
-            None => self.host_cancels.push(leg),
+        match self.stops.iter().find(|(at, _)| *at == leg) {
+            Some((_, Stop::Skip(unwanted))) => unwanted.store(true, Ordering::Relaxed),
+            Some((_, Stop::Abort(abort))) => abort.abort(),
+            Some((_, Stop::Own)) => self.own_cancels.push(leg),
+            Some((_, Stop::Host)) => self.host_cancels.push(leg),
+            None => {}
         }
     }
 }
@@ -249,24 +305,27 @@ impl Drop for Flight {
 
 /// What a journey is told of a leg that has come back. A member that measured its own processor time knows better.
 fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
-    let Post { leg, mut result, compute_ns } = post;
+    let Post { leg, mut result, usage } = post;
     let used = match &mut result {
         Ok(reply) => {
             if reply.usage.compute_ns == 0 {
-                reply.usage.compute_ns = compute_ns;
+                reply.usage.compute_ns = usage.compute_ns;
             }
             None
         }
-        Err(_) => Some(Input::LegUsed { leg, compute_ns }),
+        Err(_) => Some(Input::LegUsed { leg, usage }),
     };
     used.into_iter().chain([Input::LegDone { leg, result }])
 }
 
 /// Calls a member; a panic in it fails this leg and nothing else.
 fn call(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
-    catch_unwind(AssertUnwindSafe(|| member.call(input))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Fault::Panicked(text.unwrap_or_else(|| "a panic without words".into())))
-    })
+    catch_unwind(AssertUnwindSafe(|| member.call(input))).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+/// The fault of a leg in which this was thrown.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    Fault::Panicked(text.unwrap_or_else(|| "a panic without words".into()))
 }

@@ -9,6 +9,7 @@
 //! | [`flight`] | one journey and the legs that it has started |
 //! | [`members`] | what a model is when it runs |
 //! | [`carriers`] | who waits: the caller's thread (an event loop drives a flight itself) |
+//! | [`net`] | model servers: addresses, connections, exchanges |
 //! | `mailbox`, `pool` | how results come back, and where work runs |
 
 pub mod artifact;
@@ -19,6 +20,7 @@ pub mod engine;
 pub mod flight;
 mod mailbox;
 pub mod members;
+pub mod net;
 mod pool;
 
 pub use mailbox::{Mailbox, Post};

@@ -86,6 +86,8 @@ impl Finished {
             "confidence": leg.confidence(),
             "output": output,
             "fault": leg.fault.as_ref().map(|fault| fault.text()),
+            "retry_after_ms": leg.fault.as_ref().and_then(|fault| fault.retry_after_ms()),
+            "finish_reason": leg.reply.as_ref().and_then(|reply| reply.finish_reason.as_deref()),
             "started_ms": leg.started_ns.saturating_sub(self.routed.request.started_ns) as f64 / NS_PER_MS,
             "latency_ms": leg.ended_ns.map(|ended| ended.saturating_sub(leg.started_ns) as f64 / NS_PER_MS),
             "compute_ms": leg.usage.compute_ns as f64 / NS_PER_MS,

@@ -1,6 +1,6 @@
 //! What a carrier tells a journey, and what it is told to do.
 
-use crate::leg::{Fault, Reply};
+use crate::leg::{Fault, Reply, Usage};
 use crate::snapshot::ModelIndex;
 
 /// Something happened.
@@ -15,12 +15,12 @@ pub enum Input {
         /// What it brought.
         result: Result<Reply, Fault>,
     },
-    /// A leg that is about to come back without a reply used so much processor time.
+    /// A leg that is about to come back without a reply used this, as far as is known.
     LegUsed {
         /// Position of the leg.
         leg: usize,
-        /// Nanoseconds.
-        compute_ns: u64,
+        /// What it took.
+        usage: Usage,
     },
     /// Time passed.
     Tick,

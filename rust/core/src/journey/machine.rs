@@ -47,9 +47,9 @@ impl Journey {
         }
         match input {
             Input::Start | Input::Tick => {}
-            Input::LegUsed { leg, compute_ns } => {
+            Input::LegUsed { leg, usage } => {
                 if let Some(leg) = self.legs.get_mut(leg).filter(|leg| leg.running()) {
-                    leg.usage.compute_ns = compute_ns;
+                    leg.usage = usage;
                 }
                 return;
             }
@@ -130,13 +130,15 @@ impl Journey {
         if let Ok(reply) = &result {
             leg.usage = reply.usage;
         }
+        // Who comes back, even late, and does not say what it wrote has written nothing that costs.
+        if !matches!(result, Err(Fault::Lost(_) | Fault::TimedOut(_))) {
+            leg.usage.tokens_out.get_or_insert(0);
+        }
         let checked = result.and_then(|reply| check(&reply, model).map(|()| reply));
         let outcome = match &checked {
             _ if now_ns > leg.ends_by_ns => Outcome::TimedOut,
             Ok(_) => Outcome::Ok,
-            Err(Fault::Failed(_)) => Outcome::Failed,
-            Err(Fault::BadOutput(_)) => Outcome::BadOutput,
-            Err(Fault::Panicked(_)) => Outcome::Panicked,
+            Err(fault) => fault.outcome(),
         };
         match checked {
             Ok(reply) if outcome == Outcome::Ok => leg.reply = Some(reply),

@@ -12,15 +12,16 @@ const NO_MODEL: &str = "-";
 
 /// Charges a leg that has ended, and counts it. Each leg passes here once.
 ///
-/// A leg that was cut off (timeout, cancelled) is charged too: somebody worked. What it used is unknown, so it is taken to
-/// have read the prompt, to have written all that it might, and to have computed until now: over-counting is safe,
-/// silent refunds are not.
+/// A leg that was cut off (timeout, cancelled, broken off) is charged too: somebody worked. What it did not tell is taken to be
+/// the most: it has read the prompt, written all that it might, and computed until now. Over-counting is safe, silent
+/// refunds are not.
 pub(super) fn leg(snapshot: &Snapshot, live: &Live, request: &Request, leg: &mut Leg, now_ns: u64) {
     let model = snapshot.model(leg.model);
-    let cut_off = matches!(leg.outcome, Some(Outcome::TimedOut | Outcome::Cancelled));
-    if cut_off && leg.usage.compute_ns == 0 {
-        leg.usage.compute_ns = now_ns.saturating_sub(leg.started_ns);
-        leg.usage.tokens_out = Some(u64::from(model.max_output_tokens));
+    if leg.outcome.is_some_and(Outcome::use_is_unknown) {
+        if leg.usage.compute_ns == 0 {
+            leg.usage.compute_ns = now_ns.saturating_sub(leg.started_ns);
+        }
+        leg.usage.tokens_out.get_or_insert(u64::from(model.max_output_tokens));
     }
     let tokens_in = leg.usage.tokens_in.unwrap_or(request.tokens_in);
     let tokens_out = leg.usage.tokens_out.unwrap_or(0);

@@ -11,6 +11,12 @@ pub enum Outcome {
     BadOutput,
     /// The member panicked.
     Panicked,
+    /// Not yet: nobody was there, or it had too much to do.
+    Unavailable,
+    /// Never: the member will not serve this call.
+    Refused,
+    /// It broke off after it had been asked.
+    Lost,
     /// Its timeout or the deadline passed.
     TimedOut,
     /// Nobody needed it any more.
@@ -27,10 +33,25 @@ impl Outcome {
             Outcome::Failed => "failed",
             Outcome::BadOutput => "bad_output",
             Outcome::Panicked => "panicked",
+            Outcome::Unavailable => "unavailable",
+            Outcome::Refused => "refused",
+            Outcome::Lost => "lost",
             Outcome::TimedOut => "timed_out",
             Outcome::Cancelled => "cancelled",
             Outcome::NotAfforded => "not_afforded",
         }
+    }
+}
+
+impl Outcome {
+    /// Whether nobody knows what the call used: it was cut off, or it broke off.
+    pub fn use_is_unknown(self) -> bool {
+        matches!(self, Outcome::TimedOut | Outcome::Cancelled | Outcome::Lost)
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn not_yet(self) -> bool {
+        matches!(self, Outcome::TimedOut | Outcome::Cancelled | Outcome::Lost | Outcome::Unavailable)
     }
 }
 

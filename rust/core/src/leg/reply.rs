@@ -1,5 +1,8 @@
 //! What a member says when it is done.
 
+use std::sync::Arc;
+
+use super::Outcome;
 use crate::Value;
 
 /// What a call used, as far as the member knows.
@@ -22,6 +25,15 @@ pub struct Reply {
     pub confidence: Option<f32>,
     /// What it took.
     pub usage: Usage,
+    /// Why a server says that it stopped writing (`stop`, `length`, `tool_calls`), if it does.
+    pub finish_reason: Option<Arc<str>>,
+}
+
+impl From<Value> for Reply {
+    /// An output of which nothing else is known.
+    fn from(output: Value) -> Self {
+        Self { output, confidence: None, usage: Usage::default(), finish_reason: None }
+    }
 }
 
 /// Why there is no usable reply.
@@ -33,13 +45,53 @@ pub enum Fault {
     BadOutput(String),
     /// It panicked. The leg is lost, the process is not.
     Panicked(String),
+    /// Not yet: nobody is there, or it has too much to do. The same call may succeed later.
+    Unavailable {
+        /// What it said, or what was found.
+        problem: String,
+        /// When it says to come back.
+        retry_after_ms: Option<u64>,
+    },
+    /// Never: it will not serve this call, however often it is asked.
+    Refused(String),
+    /// It went quiet for longer than one of the bounds inside the leg's time. What it used is unknown.
+    TimedOut(String),
+    /// It broke off after it had been asked. What it used is unknown.
+    Lost(String),
 }
 
 impl Fault {
     /// The words for it.
     pub fn text(&self) -> &str {
         match self {
-            Fault::Failed(text) | Fault::BadOutput(text) | Fault::Panicked(text) => text,
+            Fault::Failed(text)
+            | Fault::BadOutput(text)
+            | Fault::Panicked(text)
+            | Fault::Unavailable { problem: text, .. }
+            | Fault::Refused(text)
+            | Fault::TimedOut(text)
+            | Fault::Lost(text) => text,
+        }
+    }
+
+    /// When to come back, if the member said so.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Fault::Unavailable { retry_after_ms, .. } => *retry_after_ms,
+            _ => None,
+        }
+    }
+
+    /// How a leg with it has ended.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Fault::Failed(_) => Outcome::Failed,
+            Fault::BadOutput(_) => Outcome::BadOutput,
+            Fault::Panicked(_) => Outcome::Panicked,
+            Fault::Unavailable { .. } => Outcome::Unavailable,
+            Fault::Refused(_) => Outcome::Refused,
+            Fault::TimedOut(_) => Outcome::TimedOut,
+            Fault::Lost(_) => Outcome::Lost,
         }
     }
 }

@@ -168,5 +168,6 @@ pub(crate) fn constant_router(confidences: &[(Arc<str>, f32)]) -> RouterWeights 
 
 /// A label with a leg confidence.
 pub(crate) fn reply(label: &str, confidence: Option<f32>) -> Reply {
-    Reply { output: label.into(), confidence, usage: Usage { compute_ns: 1_000, ..Usage::default() } }
+    let usage = Usage { compute_ns: 1_000, ..Usage::default() };
+    Reply { confidence, usage, ..ecology_core::Value::from(label).into() }
 }

@@ -38,7 +38,11 @@ fn random_result(chance: &mut Chance) -> Result<Reply, Fault> {
         _ => Some(chance.unit() as f32),
     };
     let vector = |x: f32| Value::Vector(Arc::new(Tensor { shape: vec![2], data: vec![0.5, x] }));
-    let output = match chance.below(12) {
+    let output = match chance.below(16) {
+        12 => return Err(Fault::Unavailable { problem: "too busy".into(), retry_after_ms: Some(50) }),
+        13 => return Err(Fault::Refused("not for you".into())),
+        14 => return Err(Fault::TimedOut("no byte came".into())),
+        15 => return Err(Fault::Lost("it broke off".into())),
         0 => return Err(Fault::Failed("it said so".into())),
         1 => return Err(Fault::Panicked("it fell over".into())),
         2 => "perhaps".into(),
@@ -53,7 +57,7 @@ fn random_result(chance: &mut Chance) -> Result<Reply, Fault> {
         tokens_out: chance.percent(50).then(|| chance.below(300)),
         compute_ns: if chance.percent(70) { chance.below(5 * MS) } else { 0 },
     };
-    Ok(Reply { output, confidence, usage })
+    Ok(Reply { confidence, usage, ..output.into() })
 }
 
 /// What the outcome of such a result has to be, in plain code.
@@ -63,6 +67,10 @@ fn expected(result: &Result<Reply, Fault>, model: &Model, late: bool) -> Outcome
         Err(Fault::Failed(_)) => return Outcome::Failed,
         Err(Fault::Panicked(_)) => return Outcome::Panicked,
         Err(Fault::BadOutput(_)) => return Outcome::BadOutput,
+        Err(Fault::Unavailable { .. }) => return Outcome::Unavailable,
+        Err(Fault::Refused(_)) => return Outcome::Refused,
+        Err(Fault::TimedOut(_)) => return Outcome::TimedOut,
+        Err(Fault::Lost(_)) => return Outcome::Lost,
         Ok(reply) => reply,
     };
     let sure = reply.confidence.is_none_or(|c| (0.0..=1.0).contains(&c));
@@ -146,7 +154,8 @@ pub(crate) fn carry(
                     assert!(journey.legs()[leg].running() && journey.legs()[leg].model == model);
                     started.push(leg);
                     for (at_ns, result) in random_posts(chance, now_ns, ends_by_ns) {
-                        let used = Input::LegUsed { leg, compute_ns: chance.below(5 * MS) };
+                        let usage = Usage { compute_ns: chance.below(5 * MS), ..Usage::default() };
+                        let used = Input::LegUsed { leg, usage };
                         if result.is_err() && chance.percent(50) {
                             future.insert((at_ns, chance.next()), used);
                         }

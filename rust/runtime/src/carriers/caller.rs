@@ -1,13 +1,17 @@
-//! The caller's own thread: inline members run on it, and it sleeps while others work.
+//! The caller's own thread: inline members run on it, model servers are asked from it, and it sleeps while others work.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ecology_core::journey::Finished;
+use ecology_core::leg::Fault;
 
 use crate::clock::Clock;
 use crate::flight::{Flight, HostLeg, Pumped};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Post};
+use crate::members::LegInput;
+use crate::net::reactor::{Own, Watched};
 
 /// How long the thread sleeps before it asks whether it was interrupted. A person who presses Ctrl-C does not notice a
 /// twentieth of a second.
@@ -29,12 +33,14 @@ pub fn carry(
     cancel: &dyn Fn(Vec<usize>),
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Arc<Finished>, Interrupted> {
+    let mut asked = Asked::default();
     let mut pumped = flight.start();
     loop {
         let cancels = flight.take_host_cancels();
         if !cancels.is_empty() {
             cancel(cancels);
         }
+        asked.cancel(&flight.take_own_cancels());
         let wake_at_ns = match pumped {
             Some(Pumped::Done(finished)) => return Ok(finished),
             Some(Pumped::Waiting { wake_at_ns }) => wake_at_ns,
@@ -46,14 +52,17 @@ pub fn carry(
             let launched = launch(legs, flight.mailbox());
             launched.inspect_err(|_| give_up(&mut flight, cancel))?;
         }
+        let refused = asked.begin(flight.take_own_legs(), flight.input());
+        refused.into_iter().for_each(|(leg, fault)| flight.mailbox().post(leg, Err(fault)));
         let until = clock.instant(wake_at_ns);
         pumped = loop {
-            let posts = flight.mailbox().wait(until.min(Instant::now() + LOOK_UP_EVERY));
+            let posts = asked.wait(flight.mailbox(), until.min(Instant::now() + LOOK_UP_EVERY));
             if !posts.is_empty() || Instant::now() >= until {
                 break flight.deliver(posts);
             }
             if interrupted() {
                 give_up(&mut flight, cancel);
+                asked.cancel(&flight.take_own_cancels());
                 return Err(Interrupted);
             }
         };
@@ -64,4 +73,75 @@ pub fn carry(
 fn give_up(flight: &mut Flight, cancel: &dyn Fn(Vec<usize>)) {
     flight.cancel();
     cancel(flight.take_host_cancels());
+}
+
+/// Calls to model servers that this thread drives while it waits.
+#[derive(Default)]
+struct Asked {
+    own: Option<Own>,
+    calls: Vec<(usize, Watched)>,
+    /// A call was dropped: its connection has to be closed.
+    untidy: bool,
+}
+
+impl Asked {
+    /// Begins calls; gives back those that cannot be begun.
+    fn begin(&mut self, legs: Vec<HostLeg>, input: &LegInput) -> Vec<(usize, Fault)> {
+        let mut refused = Vec::new();
+        for HostLeg { leg, member } in legs {
+            if self.own.is_none() {
+                match Own::take() {
+                    Ok(own) => self.own = Some(own),
+                    Err(error) => {
+                        let problem = format!("no reactor could be started for it: {error}");
+                        refused.push((leg, Fault::Failed(problem)));
+                        continue;
+                    }
+                }
+            }
+            match self.own.as_ref().and_then(|own| member.ask(input, &own.reactor)) {
+                Some(call) => self.calls.push((leg, Watched::new(call))),
+                None => refused.push((leg, Fault::Failed("the member does not run on a reactor".into()))),
+            }
+        }
+        refused
+    }
+
+    fn cancel(&mut self, legs: &[usize]) {
+        let before = self.calls.len();
+        self.calls.retain(|(leg, _)| !legs.contains(leg));
+        self.untidy |= self.calls.len() < before;
+    }
+
+    /// Waits for post and for the calls until `until`.
+    fn wait(&mut self, mailbox: &Mailbox, until: Instant) -> Vec<Post> {
+        let (Some(own), false) = (&self.own, self.calls.is_empty()) else { return mailbox.wait(until) };
+        let calls = &mut self.calls;
+        let posts = own.drive(until, |context| {
+            let mut posts = mailbox.take_or_wake(context.waker());
+            calls.retain_mut(|(leg, call)| match std::pin::Pin::new(call).poll(context) {
+                Poll::Pending => true,
+                Poll::Ready((result, usage)) => {
+                    posts.push(Post { leg: *leg, result, usage });
+                    false
+                }
+            });
+            if posts.is_empty() { Poll::Pending } else { Poll::Ready(posts) }
+        });
+        posts.unwrap_or_default()
+    }
+}
+
+impl Drop for Asked {
+    /// Leaves the thread's reactor as the next call wants it: read connections kept, dropped ones closed.
+    fn drop(&mut self) {
+        self.untidy |= !self.calls.is_empty();
+        self.calls.clear();
+        if let Some(own) = self.own.take() {
+            if self.untidy {
+                own.tidy();
+            }
+            own.put_back();
+        }
+    }
 }

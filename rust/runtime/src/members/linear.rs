@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use ecology_core::Value;
-use ecology_core::leg::{Fault, Reply, Usage};
+use ecology_core::leg::{Fault, Reply};
 use ecology_core::text::WeightTable;
 
 use super::{LegInput, Member, Place};
@@ -54,11 +54,7 @@ impl Member for LinearMember {
         let best = (1..scores.len()).fold(0, |best, at| if scores[at] > scores[best] { at } else { best });
         let top = scores[best];
         let total: f32 = scores.iter().map(|score| ((score - top) / self.temperature).exp()).sum();
-        Ok(Reply {
-            output: Value::Text(Arc::clone(&self.labels[best])),
-            confidence: Some(1.0 / total),
-            usage: Usage::default(),
-        })
+        Ok(Reply { confidence: Some(1.0 / total), ..Value::Text(Arc::clone(&self.labels[best])).into() })
     }
 
     fn as_any(&self) -> &dyn Any {

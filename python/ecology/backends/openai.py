@@ -1,0 +1,116 @@
+"""Configures an `openai` member: a model behind any server that speaks the OpenAI protocol.
+
+vLLM, llama.cpp, Ollama, OpenAI itself, a gateway, or an adapter that a server offers under a name of its own. The
+prompt, the template and the sampling parameters belong to the model: they are in its digest, and another prompt is
+another version.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from ..config import Config
+from .secret import SecretReference, read_secret
+
+__all__ = ["OpenAIBackend"]
+
+Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
+
+# What the member writes itself; a second word for it would be sent twice.
+_OWN = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options", "logprobs", "n"})
+
+
+class OpenAIBackend(Config):
+    """One model on one server.
+
+    * `base_url`: up to and including the version, as in `http://127.0.0.1:8000/v1`.
+    * `model`: its name on the server; of an adapter, the adapter's (name its `base` in the manifest).
+    * `api`: which call is made. `embeddings` give an array.
+    * `api_key`: `env:NAME` or `file:path`; never the key itself.
+    * `system`, `template`: what is said around the input. `{input}` stands for it; of a conversation, for the
+      last turn.
+    * `parameters`: `temperature`, `top_p`, `stop`, `seed`, `tools`, `response_format`, … as the protocol names them.
+    * `max_tokens_name`: how the server calls the bound of `max_output_tokens`; newer models of OpenAI say
+      `max_completion_tokens`.
+    * `output`: what the text is read as: `text`, `label` (without the space around it) or `json`.
+    * `confidence`: a leg confidence from the tokens' log-probabilities: `joint`, the probability of the whole
+      output (for labels), or `mean` per token (for longer text). It is not calibrated: solve its threshold from
+      outcomes.
+    * `stream`: ask for the reply in events, so that `idle_timeout_ms` notices a server that has stopped writing.
+    * `http2`: without negotiating, for a server that speaks nothing else on a plain connection; TLS negotiates it.
+    * the bounds of each phase: `connect_timeout_ms` up to the connection, `first_byte_timeout_ms` up to the reply's
+      head, `idle_timeout_ms` between two pieces of it. The whole is bounded by the manifest's `timeout_ms`.
+    * `max_response_bytes`: what passes it is cut off and counted as lost.
+    * `ca_file`: certificates (PEM) that are trusted instead of the system's, relative to the description.
+
+    >>> OpenAIBackend(kind="openai", base_url="http://127.0.0.1:8000/v1", model="qwen2.5-0.5b").api
+    'chat'
+
+    Raises:
+        ValidationError: among others, a template without `{input}`, a key in plain text, a parameter that the
+        member writes
+            itself, log-probabilities of an embedding.
+    """
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2_000)]
+    model: Annotated[str, Field(min_length=1)]
+    api: Literal["chat", "completions", "embeddings"] = "chat"
+    api_key: SecretReference | None = None
+    system: str | None = None
+    template: str = "{input}"
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    output: Literal["text", "label", "json"] = "text"
+    confidence: Literal["none", "joint", "mean"] = "none"
+    stream: bool = False
+    http2: bool = False
+    connect_timeout_ms: Milliseconds = 5_000
+    first_byte_timeout_ms: Milliseconds | None = None
+    idle_timeout_ms: Milliseconds | None = None
+    max_response_bytes: Annotated[int, Field(ge=1_024, le=1_000_000_000)] = 16_000_000
+    ca_file: Annotated[str, Field(min_length=1)] | None = None
+
+    @field_validator("template")
+    @classmethod
+    def _template_has_a_place(cls, template: str) -> str:
+        if "{input}" not in template:
+            raise ValueError("it has no place for the input; write {input} where it belongs")
+        return template
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_are_not_written_twice(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        own = sorted(_OWN & parameters.keys())
+        if own:
+            raise ValueError(f"{', '.join(own)} cannot be set here; the member writes it from its other keys")
+        bounds = sorted({"max_tokens", "max_completion_tokens"} & parameters.keys())
+        if bounds:
+            raise ValueError(f"{bounds[0]} cannot be set here; write max_output_tokens in the manifest")
+        return parameters
+
+    @model_validator(mode="after")
+    def _embeddings_are_no_text(self) -> Self:
+        if self.api == "embeddings":
+            idle = [name for name in ("system", "output", "confidence", "stream") if name in self.model_fields_set]
+            if idle:
+                raise ValueError(f'{", ".join(idle)} would not be read with api = "embeddings"; leave it out')
+        return self
+
+    def key(self, root: Path) -> str | None:
+        """The API key.
+
+        Raises:
+            ArtifactError: it is not where `api_key` says.
+        """
+        return None if self.api_key is None else read_secret(self.api_key, root)
+
+    def compiled(self, root: Path, *, max_tokens: int, private_networks: bool) -> str:
+        """What the core is told, as JSON. The key is not in it."""
+        facts: dict[str, Any] = self.model_dump(mode="json", exclude={"kind", "api_key", "ca_file"})
+        ca_file = None if self.ca_file is None else str(root / self.ca_file)
+        return json.dumps(facts | {"ca_file": ca_file, "max_tokens": max_tokens, "private_networks": private_networks})

@@ -1,0 +1,123 @@
+//! A model behind any server that speaks the OpenAI protocol: chat completions, completions, embeddings.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `config` | what the description says of it |
+//! | `request` | the body of a request, most of it written once |
+//! | `reply` | a whole reply: output, confidence, usage |
+//! | `status` | what a status that is no success means: not yet, or never |
+//! | `stream` | a reply that comes in events, put together |
+
+mod config;
+mod reply;
+mod request;
+mod status;
+mod stream;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ecology_core::leg::{Fault, Reply, Usage};
+
+use super::{LegInput, Member, Place};
+use crate::net::endpoint::{Endpoint, EndpointError};
+use crate::net::exchange::{self, Failure};
+use crate::net::reactor::{Call, HttpClient, Reactor, Served};
+
+pub use config::{Api, Confidence, OpenAiConfig, Output};
+use request::Template;
+
+/// A served model.
+#[derive(Debug)]
+pub struct OpenAiMember {
+    endpoint: Arc<Endpoint>,
+    config: Arc<OpenAiConfig>,
+    template: Template,
+}
+
+impl OpenAiMember {
+    /// `key` is sent as a bearer token. Opens nothing.
+    pub fn new(config: OpenAiConfig, key: Option<&str>) -> Result<Self, EndpointError> {
+        let endpoint = Arc::new(config.endpoint(key)?);
+        let template = Template::new(&config);
+        Ok(Self { endpoint, config: Arc::new(config), template })
+    }
+}
+
+impl Member for OpenAiMember {
+    fn place(&self) -> Place {
+        Place::Io
+    }
+
+    fn call(&self, _: &LegInput) -> Result<Reply, Fault> {
+        Err(Fault::Failed("a served model is asked on a reactor".into()))
+    }
+
+    fn ask(&self, input: &LegInput, reactor: &Reactor) -> Option<Call> {
+        let body = self.template.render(input.content.as_ref(), &input.text);
+        let (endpoint, config) = (Arc::clone(&self.endpoint), Arc::clone(&self.config));
+        let client = reactor.client(&endpoint);
+        Some(Box::pin(async move {
+            match body {
+                Ok(body) => served(&client, &endpoint, &config, body).await,
+                Err(problem) => (Err(Fault::Refused(problem)), Usage::default()),
+            }
+        }))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+async fn served(client: &HttpClient, endpoint: &Endpoint, config: &OpenAiConfig, body: Bytes) -> Served {
+    let sent_bytes = body.len();
+    match answered(client, endpoint, config, body, sent_bytes).await {
+        Ok(served) => served,
+        Err(failure) => (Err(fault(&failure)), Usage::default()),
+    }
+}
+
+async fn answered(
+    client: &HttpClient,
+    endpoint: &Endpoint,
+    config: &OpenAiConfig,
+    body: Bytes,
+    sent_bytes: usize,
+) -> Result<Served, Failure> {
+    let (head, mut body) = exchange::post(client, endpoint, body).await?;
+    if !head.status.is_success() {
+        // The status says it all; what cannot be read of the words is left out.
+        let words = exchange::whole(body, endpoint).await.unwrap_or_default();
+        return Ok((Err(status::fault(&head, &words)), Usage::default()));
+    }
+    if stream::is_events(&head.headers) {
+        let mut parts = stream::Parts::new(endpoint.bounds.body_bytes);
+        while let Some(piece) = exchange::next(&mut body, endpoint.bounds.idle).await? {
+            parts.push(&piece)?;
+            if parts.done() {
+                break;
+            }
+        }
+        // What follows `[DONE]` is nothing; reading it gives the connection back.
+        if parts.done() {
+            let _ = exchange::next(&mut body, endpoint.bounds.idle).await;
+        }
+        return Ok(parts.finish(config, sent_bytes));
+    }
+    let body = exchange::whole(body, endpoint).await?;
+    Ok(reply::read(&body, config, sent_bytes))
+}
+
+/// What a failed exchange means for the leg.
+fn fault(failure: &Failure) -> Fault {
+    use crate::net::connect::ConnectError;
+    let problem = failure.to_string();
+    match failure {
+        Failure::NotConnected(ConnectError::Forbidden { .. }) => Fault::Refused(problem),
+        Failure::NotConnected(_) | Failure::NotRead => Fault::Unavailable { problem, retry_after_ms: None },
+        Failure::Quiet { .. } => Fault::TimedOut(problem),
+        Failure::Broken(_) | Failure::TooLarge | Failure::NotHttp(_) => Fault::Lost(problem),
+    }
+}

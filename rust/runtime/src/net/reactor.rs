@@ -1,0 +1,248 @@
+//! Connections, kept by whoever drives them.
+//!
+//! A connection belongs to one event loop of the operating system. There are two kinds of those here: each calling thread has one
+//! of its own, so that a blocking call does its I/O where it waits and no other thread is woken; and an engine has one
+//! background thread for requests that an event loop of the host waits for.
+//!
+//! Work that is cut off half-way: a call that is dropped closes its connection, so that the server learns of it; only a reply
+//! that was read to its end gives its connection back.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ecology_core::leg::{Fault, Reply, Usage};
+use http_body_util::Full;
+use hyper::Version;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::Mutex;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+
+use super::connect::Connector;
+use super::endpoint::{Endpoint, MOST_HEAD_BYTES, MOST_HEADERS};
+use crate::flight::panicked;
+
+/// An HTTP client with the connections of one endpoint on one reactor.
+pub type HttpClient = Client<Connector, Full<Bytes>>;
+
+/// How a call ended, and what it used.
+pub type Served = (Result<Reply, Fault>, Usage);
+
+/// A call under way.
+pub type Call = Pin<Box<dyn Future<Output = Served> + Send>>;
+
+/// A kept connection that nobody used for so long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Clients by endpoint.
+#[derive(Default)]
+pub struct Reactor {
+    clients: Mutex<HashMap<u64, (Weak<Endpoint>, HttpClient)>>,
+}
+
+impl Reactor {
+    /// The client of an endpoint; made at its first use. Has to be called, and used, on this reactor.
+    pub fn client(&self, endpoint: &Arc<Endpoint>) -> HttpClient {
+        let mut clients = self.clients.lock();
+        if let Some((_, client)) = clients.get(&endpoint.id) {
+            return client.clone();
+        }
+        // Whoever left with an old snapshot takes its connections along.
+        clients.retain(|_, (endpoint, _)| endpoint.strong_count() > 0);
+        let client = client_of(endpoint);
+        clients.insert(endpoint.id, (Arc::downgrade(endpoint), client.clone()));
+        client
+    }
+}
+
+fn client_of(endpoint: &Endpoint) -> HttpClient {
+    let connector = Connector::new(endpoint.network, Arc::clone(&endpoint.tls), endpoint.bounds.connect);
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .http1_max_headers(MOST_HEADERS)
+        .http1_max_buf_size(MOST_HEAD_BYTES)
+        .http2_max_header_list_size(MOST_HEAD_BYTES as u32)
+        .http2_only(endpoint.version == Version::HTTP_2)
+        .build(connector)
+}
+
+/// Counts the time that a call's own work takes, and turns a panic in it into a fault of its leg.
+pub(crate) struct Watched {
+    call: Call,
+    worked: Duration,
+}
+
+impl Watched {
+    pub(crate) fn new(call: Call) -> Self {
+        Self { call, worked: Duration::ZERO }
+    }
+}
+
+impl Future for Watched {
+    type Output = Served;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Served> {
+        // A poll never blocks, so the wall's time is the processor's.
+        let began = Instant::now();
+        let polled = catch_unwind(AssertUnwindSafe(|| self.call.as_mut().poll(context)));
+        self.worked += began.elapsed();
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready((result, mut usage))) => {
+                usage.compute_ns = usage.compute_ns.max(self.worked.as_nanos() as u64);
+                Poll::Ready((result, usage))
+            }
+            Err(panic) => Poll::Ready((Err(panicked(&*panic)), Usage::default())),
+        }
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_io().enable_time().build()
+}
+
+/// The reactor of the calling thread.
+pub(crate) struct Own {
+    pub(crate) reactor: Arc<Reactor>,
+    runtime: Runtime,
+    process: u32,
+}
+
+thread_local! {
+    static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
+}
+
+impl Own {
+    /// Takes this thread's reactor, or makes one. While it is taken, a call from within (a signal's handler) makes another.
+    pub(crate) fn take() -> io::Result<Self> {
+        let kept = OWN.try_with(|own| own.borrow_mut().take()).ok().flatten();
+        if let Some(own) = kept {
+            if own.process == std::process::id() {
+                return Ok(own);
+            }
+            // After a fork its descriptors are the parent's as well: to close them in order would disturb it.
+            std::mem::forget(own);
+        }
+        Ok(Self { reactor: Arc::default(), runtime: runtime()?, process: std::process::id() })
+    }
+
+    /// Puts it back for the next call.
+    pub(crate) fn put_back(self) {
+        // A thread that ends takes its connections along.
+        let _ = OWN.try_with(|own| own.borrow_mut().replace(self));
+    }
+
+    /// Runs `step` whenever something may have changed, until it gives a value or until `until`.
+    pub(crate) fn drive<T>(
+        &self,
+        until: Instant,
+        mut step: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        self.runtime.block_on(async {
+            let mut sleep = std::pin::pin!(tokio::time::sleep_until(until.into()));
+            poll_fn(|context| match step(context) {
+                Poll::Ready(value) => Poll::Ready(Some(value)),
+                Poll::Pending => sleep.as_mut().poll(context).map(|()| None),
+            })
+            .await
+        })
+    }
+
+    /// Lets connections do what they have to do now: go back to be kept, or close.
+    pub(crate) fn tidy(&self) {
+        self.runtime.block_on(async {
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+}
+
+/// The background thread of an engine; started at its first use.
+#[derive(Default)]
+pub(crate) struct Background {
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    handle: tokio::runtime::Handle,
+    reactor: Arc<Reactor>,
+    stop: Arc<Notify>,
+    process: u32,
+}
+
+impl std::fmt::Debug for Background {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Background").finish_non_exhaustive()
+    }
+}
+
+/// Stops a call; its connection is closed.
+#[derive(Debug)]
+pub(crate) struct Abort(tokio::task::AbortHandle);
+
+impl Abort {
+    pub(crate) fn abort(&self) {
+        self.0.abort();
+    }
+}
+
+impl Background {
+    /// Starts a call, and tells `done` how it ended, on the background thread. `None` if there is no call to start.
+    pub(crate) fn start(
+        &self,
+        call: impl FnOnce(&Reactor) -> Option<Call>,
+        done: impl FnOnce(Served) + Send + 'static,
+    ) -> io::Result<Option<Abort>> {
+        let mut running = self.running.lock();
+        let running = match &mut *running {
+            Some(running) if running.process == std::process::id() => running,
+            slot => {
+                // A parent's thread did not come along through the fork; what it held is left alone.
+                std::mem::forget(slot.take());
+                slot.insert(begin()?)
+            }
+        };
+        let Some(call) = call(&running.reactor) else { return Ok(None) };
+        let watched = Watched::new(call);
+        let task = running.handle.spawn(async move { done(watched.await) });
+        Ok(Some(Abort(task.abort_handle())))
+    }
+}
+
+fn begin() -> io::Result<Running> {
+    let runtime = runtime()?;
+    let (handle, stop, reactor) = (runtime.handle().clone(), Arc::new(Notify::new()), Arc::default());
+    let stopped = Arc::clone(&stop);
+    let thread = std::thread::Builder::new().name("ecology-io".into());
+    thread.spawn(move || {
+        runtime.block_on(stopped.notified());
+        // Whatever is still looked up does not hold up the end.
+        runtime.shutdown_background();
+    })?;
+    Ok(Running { handle, reactor, stop, process: std::process::id() })
+}
+
+impl Drop for Background {
+    /// Ends the thread; calls under way are dropped, and their connections closed.
+    fn drop(&mut self) {
+        if let Some(running) = self.running.get_mut().take() {
+            if running.process == std::process::id() {
+                running.stop.notify_one();
+            } else {
+                std::mem::forget(running);
+            }
+        }
+    }
+}
