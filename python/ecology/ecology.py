@@ -135,7 +135,7 @@ class Ecology:
         engine, compiled = self._serving()
         stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
         text, host, arguments = self._read(compiled, input, stated)
-        return await carry(lambda notify: engine.flight(text, host, arguments, notify))
+        return await carry(lambda bridge: engine.flight(text, host, arguments, bridge))
 
     def route(
         self,

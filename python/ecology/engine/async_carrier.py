@@ -1,7 +1,8 @@
 """Carries a flight on the caller's event loop.
 
 Async members run as tasks of this loop with the caller's context variables; everything else runs where the core says.
-There is one await per request, and none at all when every leg is inline.
+There is one await per request, and none at all when every leg is inline. All requests of a loop share one `Bridge`: one
+wake-up brings the post of all of them, and one timer keeps all their deadlines.
 """
 
 from __future__ import annotations
@@ -9,30 +10,68 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 from .. import _core
 from .loop_thread import deliver
 
 __all__ = ["carry"]
 
-Begin = Callable[[Callable[[], None]], _core.Flight]
+Begin = Callable[[_core.Bridge], _core.Flight]
+
+
+class LoopBridge:
+    """The bridge of one loop, and its timer. It does not keep the loop alive."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = ref(loop)
+        self._timer: asyncio.TimerHandle | None = None
+        self.core = _core.Bridge(self._wake)
+        fileno = self.core.fileno()
+        if fileno is not None:
+            loop.add_reader(fileno, self._drain)
+
+    def arm(self, seconds: float | None) -> None:
+        """Have the core look at the clock in so many seconds; None leaves the timer as it is."""
+        if seconds is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._tick)
+
+    def _drain(self) -> None:
+        self.arm(self.core.drain())
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.arm(self.core.tick())
+
+    def _wake(self) -> None:
+        # Called from other threads, where the loop cannot watch a descriptor.
+        loop = self._loop()
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._drain)
+
+
+_bridges: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = WeakKeyDictionary()
+
+
+def _bridge(loop: asyncio.AbstractEventLoop) -> LoopBridge:
+    bridge = _bridges.get(loop)
+    if bridge is None:
+        bridge = _bridges[loop] = LoopBridge(loop)
+    return bridge
 
 
 async def carry(begin: Begin) -> _core.Answer:
-    """Drive the flight that `begin(notify)` gives to its end.
+    """Drive the flight that `begin(bridge)` gives to its end.
 
     When the awaiting task is cancelled, its legs are cancelled and settled.
     """
     loop = asyncio.get_running_loop()
-    post = asyncio.Event()
-
-    def notify() -> None:
-        # Called from other threads. A loop that was closed meanwhile has nobody left to tell.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(post.set)
-
-    flight = begin(notify)
-    answer, wait_s = flight.start()
+    bridge = _bridge(loop)
+    flight = begin(bridge.core)
+    answer = flight.start()
     if answer is not None:
         return answer
     tasks: dict[int, asyncio.Task[Any]] = {}
@@ -40,18 +79,15 @@ async def carry(begin: Begin) -> _core.Answer:
         while answer is None:
             for number, function, data, slot in flight.take_legs():
                 tasks[number] = loop.create_task(deliver(function, data, slot))
-            timer = loop.call_later(wait_s, post.set)
-            try:
-                await post.wait()
-            finally:
-                timer.cancel()
-            post.clear()
-            answer, wait_s = flight.poll()
+            future: asyncio.Future[_core.Answer | None] = loop.create_future()
+            bridge.arm(flight.wait(future))
+            answer = await future
             for number in flight.take_cancels():
                 if number in tasks:
                     tasks.pop(number).cancel()
         return answer
     finally:
-        flight.cancel()
+        if answer is None:
+            flight.cancel()
         for task in tasks.values():
             task.cancel()

@@ -20,6 +20,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyString};
 
 use crate::answer::Answer;
+use crate::bridge::Bridge;
 use crate::convert::{RequestArgs, json_to_py, py_to_value, request};
 use crate::decision::Decision;
 use crate::errors;
@@ -193,29 +194,24 @@ impl Engine {
         }
     }
 
-    /// Begins a request for an event loop to drive; `notify()` is called from other threads when there is post.
-    #[pyo3(signature = (text, host=None, args=None, notify=None))]
+    /// Begins a request for the event loop of a bridge.
+    #[pyo3(signature = (text, host, args, bridge))]
     fn flight(
         &self,
         py: Python<'_>,
         text: &str,
         host: Option<Py<PyAny>>,
         args: Option<RequestArgs>,
-        notify: Option<Py<PyAny>>,
+        bridge: Py<Bridge>,
     ) -> PyResult<Flight> {
-        let notify = notify.map(|callback| {
-            // A loop that is closed meanwhile has nobody left to tell.
-            Box::new(move || {
-                Python::try_attach(|py| callback.call0(py).map(drop));
-            }) as Box<dyn Fn() + Send + Sync>
-        });
+        let (key, notify) = bridge.get().address();
         let current = self.content(py, text, host.as_ref())?;
         let flight = py.detach(|| {
             let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
-            RuntimeFlight::begin(&self.engine, population, request, input, notify, began_ns)
+            RuntimeFlight::begin(&self.engine, population, request, input, Some(notify), began_ns)
         });
         let flight = flight.map_err(|refused| errors::refusal(py, &refused))?;
-        Ok(Flight::wrap(flight, self.engine.clock()))
+        Ok(Flight::wrap(flight, self.engine.clock(), bridge, key))
     }
 
     /// Admits and routes, and starts nothing.

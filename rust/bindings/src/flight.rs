@@ -1,6 +1,8 @@
 //! A request driven by an event loop, and the post of legs that a loop carries out.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use ecology_core::leg::Fault;
 use ecology_runtime::Mailbox;
@@ -8,10 +10,11 @@ use ecology_runtime::clock::Clock;
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped};
 use ecology_runtime::members::LegInput;
 use pyo3::exceptions::PyException;
+use pyo3::intern;
 use pyo3::prelude::*;
-use std::sync::Mutex;
 
 use crate::answer::Answer;
+use crate::bridge::Bridge;
 use crate::member::{PythonMember, fault, host_input, reply};
 
 /// Where the result of one leg is delivered. May be used from any thread; the second delivery is ignored.
@@ -88,68 +91,126 @@ pub(crate) fn launched(
     Ok(())
 }
 
-/// A request under way. Not to be driven by two threads at once: the second waits.
+/// Where a request is after a step.
+pub(crate) enum Resumed {
+    /// Nobody has to look at it again: it is over, or its coroutine goes on with it.
+    Over,
+    /// It wants to be looked at when there is post, or at this time.
+    Waiting { until: Instant },
+}
+
+/// A request under way, driven by an event loop.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Flight {
     flight: Mutex<RuntimeFlight>,
     clock: Clock,
+    bridge: Py<Bridge>,
+    key: u64,
+    /// When it wants to look at the clock.
+    wake_at_ns: AtomicU64,
+    /// The future that its coroutine awaits.
+    waiter: Mutex<Option<Py<PyAny>>>,
 }
 
 impl Flight {
-    pub(crate) fn wrap(flight: RuntimeFlight, clock: Clock) -> Self {
-        Self { flight: Mutex::new(flight), clock }
+    pub(crate) fn wrap(flight: RuntimeFlight, clock: Clock, bridge: Py<Bridge>, key: u64) -> Self {
+        let (wake_at_ns, waiter) = (AtomicU64::new(0), Mutex::default());
+        Self { flight: Mutex::new(flight), clock, bridge, key, wake_at_ns, waiter }
     }
 
-    /// Seconds until the next look at the clock, or the answer.
-    fn step(
-        &self,
-        py: Python<'_>,
-        step: impl FnOnce(&mut RuntimeFlight) -> Option<Pumped> + Send,
-    ) -> PyResult<(Option<Answer>, f64)> {
-        let pumped =
-            py.detach(|| step(&mut self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner)));
-        match pumped {
-            Some(Pumped::Done(finished)) => Ok((Some(Answer::wrap(py, finished)?), 0.0)),
-            Some(Pumped::Waiting { wake_at_ns }) => {
-                Ok((None, wake_at_ns.saturating_sub(self.clock.now_ns()) as f64 / 1e9))
+    fn lock(&self) -> MutexGuard<'_, RuntimeFlight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in post and looks at the clock. Also says whether the host has something to do for it.
+    pub(crate) fn poll(&self) -> (Option<Pumped>, bool) {
+        let mut flight = self.lock();
+        let pumped = flight.poll();
+        (pumped, flight.needs_host())
+    }
+
+    /// Tells the coroutine how a step ended.
+    pub(crate) fn resumed(&self, py: Python<'_>, step: (Option<Pumped>, bool)) -> PyResult<Resumed> {
+        match step {
+            (Some(Pumped::Done(finished)), _) => {
+                let answer = Answer::wrap(py, finished).and_then(|answer| Py::new(py, answer));
+                self.tell(py, answer.map(Py::into_any))?;
+                Ok(Resumed::Over)
             }
-            None => Ok((None, f64::INFINITY)),
+            (Some(Pumped::Waiting { wake_at_ns }), needs_host) => {
+                self.wake_at_ns.store(wake_at_ns, Ordering::Relaxed);
+                if needs_host {
+                    self.tell(py, Ok(py.None()))?;
+                    return Ok(Resumed::Over);
+                }
+                Ok(Resumed::Waiting { until: self.clock.instant(wake_at_ns) })
+            }
+            (None, _) => Ok(Resumed::Over),
         }
+    }
+
+    fn tell(&self, py: Python<'_>, result: PyResult<Py<PyAny>>) -> PyResult<()> {
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(waiter) = waiter else { return Ok(()) };
+        // Whoever was cancelled a moment ago hears nothing.
+        if waiter.call_method0(py, intern!(py, "done"))?.is_truthy(py)? {
+            return Ok(());
+        }
+        match result {
+            Ok(answer) => waiter.call_method1(py, intern!(py, "set_result"), (answer,))?,
+            Err(error) => waiter.call_method1(py, intern!(py, "set_exception"), (error,))?,
+        };
+        Ok(())
     }
 }
 
 #[pymethods]
 impl Flight {
-    /// The first step: `(answer or None, seconds until the next poll)`. Raises what the request failed with.
-    fn start(&self, py: Python<'_>) -> PyResult<(Option<Answer>, f64)> {
-        self.step(py, RuntimeFlight::start)
+    /// The first step: the answer, if it took no more. Raises what the request failed with.
+    fn start(&self, py: Python<'_>) -> PyResult<Option<Answer>> {
+        let pumped = py.detach(|| self.lock().start());
+        match pumped {
+            Some(Pumped::Done(finished)) => Ok(Some(Answer::wrap(py, finished)?)),
+            Some(Pumped::Waiting { wake_at_ns }) => {
+                self.wake_at_ns.store(wake_at_ns, Ordering::Relaxed);
+                Ok(None)
+            }
+            None => Ok(None),
+        }
     }
 
-    /// Takes in post and looks at the clock: `(answer or None, seconds until the next poll)`.
-    fn poll(&self, py: Python<'_>) -> PyResult<(Option<Answer>, f64)> {
-        self.step(py, RuntimeFlight::poll)
+    /// Has the bridge set the future's result: the answer, or None when there are legs to start or to cancel. Seconds to set the
+    /// loop's timer to, or None.
+    fn wait(slf: &Bound<'_, Self>, future: Py<PyAny>) -> Option<f64> {
+        let this = slf.get();
+        *this.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(future);
+        let until = this.clock.instant(this.wake_at_ns.load(Ordering::Relaxed));
+        // Post that came while the coroutine had the flight has been announced to nobody.
+        let unread = this.lock().mailbox().has_post();
+        this.bridge.get().wait(this.key, slf.clone().unbind(), until, unread)
     }
 
     /// Gives up: running legs are cancelled and charged.
     fn cancel(&self, py: Python<'_>) {
-        py.detach(|| {
-            self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner).cancel();
-        });
+        self.bridge.get().forget(self.key);
+        py.detach(|| self.lock().cancel());
     }
 
     /// Legs that the loop has to start: `(leg number, callable, input, post)`; each is handed out once.
     fn take_legs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Launch<'py>>> {
-        let (legs, mailbox, input) = py.detach(|| {
-            let mut flight = self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            (flight.take_host_legs(), Arc::clone(flight.mailbox()), flight.input().clone())
-        });
+        let (legs, mailbox, input) = {
+            let mut flight = self.lock();
+            let legs = flight.take_host_legs();
+            if legs.is_empty() {
+                return Ok(Vec::new());
+            }
+            (legs, Arc::clone(flight.mailbox()), flight.input().clone())
+        };
         launches(py, legs, &mailbox, &input)
     }
 
     /// Numbers of the loop's legs that nobody waits for any more.
-    fn take_cancels(&self, py: Python<'_>) -> Vec<usize> {
-        py.detach(|| {
-            self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take_host_cancels()
-        })
+    fn take_cancels(&self) -> Vec<usize> {
+        self.lock().take_host_cancels()
     }
 }

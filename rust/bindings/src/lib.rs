@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `answer` | a finished request |
 //! | `aggregate` | majority, best confidence |
+//! | `bridge` | how an event loop learns of post: one wake-up for all that has come |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
 //! | `engine` | the engine and the calling thread |
@@ -16,6 +17,7 @@
 
 mod aggregate;
 mod answer;
+mod bridge;
 mod convert;
 mod decision;
 mod engine;
@@ -37,6 +39,8 @@ mod _core {
     use aggregate::{best_confidence, majority};
     #[pymodule_export]
     use answer::Answer;
+    #[pymodule_export]
+    use bridge::Bridge;
     #[pymodule_export]
     use decision::{Decision, replay};
     #[pymodule_export]

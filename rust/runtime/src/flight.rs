@@ -125,6 +125,11 @@ impl Flight {
         std::mem::take(&mut self.host_cancels)
     }
 
+    /// Whether the host has legs to start or to stop.
+    pub fn needs_host(&self) -> bool {
+        !(self.host_legs.is_empty() && self.host_cancels.is_empty())
+    }
+
     /// Legs for the reactor of the calling thread; each is handed out once.
     pub(crate) fn take_own_legs(&mut self) -> Vec<HostLeg> {
         std::mem::take(&mut self.own_legs)

@@ -44,6 +44,11 @@ impl Mailbox {
         Self { notify, ..Self::default() }
     }
 
+    /// Whether there is post that nobody has taken.
+    pub fn has_post(&self) -> bool {
+        !self.inside.lock().posts.is_empty()
+    }
+
     /// Whether a thread waits on it; else an event loop is told.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.notify.is_none()
