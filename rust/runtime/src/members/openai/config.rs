@@ -111,3 +111,30 @@ impl OpenAiConfig {
         Endpoint::new(&url, key, self.http2, bounds, network, self.ca_file.as_deref())
     }
 }
+
+#[cfg(test)]
+impl OpenAiConfig {
+    /// A member for tests.
+    pub(super) fn sample(api: Api) -> Self {
+        Self {
+            base_url: "http://127.0.0.1:1/v1".into(),
+            api,
+            model: "m".into(),
+            system: None,
+            template: "{input}".into(),
+            parameters: Map::new(),
+            max_tokens: 64,
+            max_tokens_name: "max_tokens".into(),
+            output: Output::Text,
+            confidence: Confidence::None,
+            stream: false,
+            http2: false,
+            connect_timeout_ms: 1_000,
+            first_byte_timeout_ms: None,
+            idle_timeout_ms: None,
+            max_response_bytes: 1_000_000,
+            ca_file: None,
+            private_networks: false,
+        }
+    }
+}

@@ -238,3 +238,155 @@ fn usage_of(usage: Option<&Json>, config: &OpenAiConfig, sent_bytes: usize, writ
         compute_ns: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat(output: Output, confidence: Confidence) -> OpenAiConfig {
+        OpenAiConfig { output, confidence, ..OpenAiConfig::sample(Api::Chat) }
+    }
+
+    fn served(body: &Json, config: &OpenAiConfig) -> Served {
+        read(body.to_string().as_bytes(), config, 400)
+    }
+
+    fn choice(message: Json) -> Json {
+        json!({"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+    }
+
+    #[test]
+    fn text_is_read_as_the_description_says() {
+        let said = |text: &str| choice(json!({"role": "assistant", "content": text}));
+        let table: &[(&str, Output, Option<Value>)] = &[
+            (" refund\n", Output::Text, Some(" refund\n".into())),
+            (" refund\n", Output::Label, Some("refund".into())),
+            ("{\"a\": 1}", Output::Json, Some(Value::Json(Arc::new(json!({"a": 1}))))),
+            ("{\"a\": ", Output::Json, None),
+            ("\u{1F600} \\ \"", Output::Text, Some("\u{1F600} \\ \"".into())),
+        ];
+        for (text, output, expected) in table {
+            let (result, usage) = served(&said(text), &chat(*output, Confidence::None));
+            assert_eq!(
+                result.as_ref().ok().map(|reply| reply.output.clone()),
+                *expected,
+                "{text:?}: {result:?}"
+            );
+            assert_eq!((usage.tokens_in, usage.tokens_out), (Some(7), Some(3)), "charged, readable or not");
+            if let Ok(reply) = result {
+                assert_eq!(reply.finish_reason.as_deref(), Some("stop"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_reply_of_another_shape_is_a_bad_output_and_a_refusal_is_never() {
+        let bodies = [
+            json!({}),
+            json!([]),
+            json!("text"),
+            json!({"choices": []}),
+            json!({"choices": {}}),
+            json!({"choices": [{}]}),
+            json!({"choices": [{"message": {"content": 7}}]}),
+            json!({"choices": [{"message": {"content": null}}]}),
+            json!({"choices": [{"message": "refund"}]}),
+            choice(json!({"tool_calls": [{"function": {"arguments": "{}"}}]})),
+            choice(json!({"tool_calls": [{"function": {"name": "f", "arguments": "{"}}]})),
+        ];
+        for body in bodies {
+            let (result, _) = served(&body, &chat(Output::Text, Confidence::None));
+            assert!(matches!(result, Err(Fault::BadOutput(_))), "{body}: {result:?}");
+        }
+        let (garbage, _) = read(b"<html>busy</html>", &chat(Output::Text, Confidence::None), 9);
+        assert!(matches!(garbage, Err(Fault::BadOutput(_))));
+        let mut filtered = choice(json!({"content": ""}));
+        filtered["choices"][0]["finish_reason"] = "content_filter".into();
+        for body in [filtered, choice(json!({"content": null, "refusal": "No."}))] {
+            let (result, usage) = served(&body, &chat(Output::Text, Confidence::None));
+            assert!(matches!(result, Err(Fault::Refused(_))), "{body}: {result:?}");
+            assert_eq!(usage.tokens_in, Some(7));
+        }
+    }
+
+    #[test]
+    fn what_a_server_cannot_have_used_is_not_charged_as_it_says() {
+        let table: &[(Json, Option<u64>, Option<u64>)] = &[
+            (json!({"prompt_tokens": 7, "completion_tokens": 3}), Some(7), Some(3)),
+            (json!({"prompt_tokens": -7, "completion_tokens": -3}), None, Some(2)),
+            (json!({"prompt_tokens": 1.5, "completion_tokens": "3"}), None, Some(2)),
+            (json!({"prompt_tokens": 1e15, "completion_tokens": 4_000_000_000_000_u64}), None, Some(64)),
+            (json!({}), None, Some(2)),
+            (Json::Null, None, Some(2)),
+            (json!("none"), None, Some(2)),
+            (json!([1, 2]), None, Some(2)),
+        ];
+        for (usage, tokens_in, tokens_out) in table {
+            let body = json!({"choices": [{"message": {"content": "refunds"}}], "usage": usage});
+            let (result, used) = served(&body, &chat(Output::Text, Confidence::None));
+            assert!(result.is_ok(), "{usage}: {result:?}");
+            assert_eq!((used.tokens_in, used.tokens_out), (*tokens_in, *tokens_out), "{usage}");
+        }
+    }
+
+    #[test]
+    fn log_probabilities_become_a_leg_confidence_or_none() {
+        let tokens = |logprobs: &[Json]| {
+            let content: Vec<Json> = logprobs.iter().map(|p| json!({"token": "x", "logprob": p})).collect();
+            json!({"choices": [{"message": {"content": "x"}, "logprobs": {"content": content}}]})
+        };
+        let half = json!(0.5_f64.ln());
+        let table: &[(Json, Confidence, Option<f32>)] = &[
+            (tokens(&[half.clone(), half.clone()]), Confidence::Joint, Some(0.25)),
+            (tokens(&[half.clone(), half.clone()]), Confidence::Mean, Some(0.5)),
+            (tokens(&[half.clone(), half.clone()]), Confidence::None, None),
+            (tokens(&[json!(1e-6)]), Confidence::Joint, Some(1.0)),
+            (tokens(&[json!(0.7)]), Confidence::Joint, None),
+            (tokens(&[half.clone(), Json::Null]), Confidence::Joint, None),
+            (tokens(&[json!("NaN")]), Confidence::Joint, None),
+            (tokens(&[]), Confidence::Joint, None),
+        ];
+        for (body, how, expected) in table {
+            let reply = served(body, &chat(Output::Text, *how)).0.unwrap();
+            match (reply.confidence, expected) {
+                (Some(found), Some(expected)) => assert!((found - expected).abs() < 1e-6, "{body}: {found}"),
+                (found, expected) => assert_eq!(found, *expected, "{body}"),
+            }
+        }
+        let older = json!({"choices": [{"text": "x", "logprobs": {"token_logprobs": [half.clone(), half]}}]});
+        let config = OpenAiConfig { confidence: Confidence::Joint, ..OpenAiConfig::sample(Api::Completions) };
+        assert!((served(&older, &config).0.unwrap().confidence.unwrap() - 0.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_embedding_comes_as_numbers_or_in_base64() {
+        let config = OpenAiConfig::sample(Api::Embeddings);
+        let expected = Value::Vector(Arc::new(Tensor { shape: vec![2], data: vec![0.5, -2.0] }));
+        let encoded = BASE64_STANDARD.encode([0.5_f32, -2.0].map(f32::to_le_bytes).concat());
+        for embedding in [json!([0.5, -2]), json!(encoded)] {
+            let body = json!({"data": [{"embedding": embedding}], "usage": {"prompt_tokens": 2}});
+            assert_eq!(served(&body, &config).0.unwrap().output, expected);
+        }
+        for embedding in
+            [json!([]), json!(["a"]), json!([null]), json!("AAA"), json!("!"), json!(7), Json::Null]
+        {
+            let body = json!({"data": [{"embedding": embedding}]});
+            assert!(matches!(served(&body, &config).0, Err(Fault::BadOutput(_))), "{body}");
+        }
+        assert!(matches!(
+            read(br#"{"data": [{"embedding": [NaN]}]}"#, &config, 9).0,
+            Err(Fault::BadOutput(_))
+        ));
+    }
+
+    #[test]
+    fn tool_calls_come_back_parsed() {
+        let call = json!({"id": "c1", "type": "function", "function": {"name": "refund", "arguments": "{\"order\": 4471}"}});
+        let reply = served(
+            &choice(json!({"content": null, "tool_calls": [call]})),
+            &chat(Output::Text, Confidence::None),
+        );
+        let expected = json!({"content": null, "tool_calls": [{"id": "c1", "name": "refund", "arguments": {"order": 4471}}]});
+        assert_eq!(reply.0.unwrap().output, Value::Json(Arc::new(expected)));
+    }
+}

@@ -146,29 +146,18 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::config::Output;
     use super::*;
 
     fn config(api: Api, system: Option<&str>, template: &str) -> OpenAiConfig {
         OpenAiConfig {
-            base_url: "http://127.0.0.1:1/v1".into(),
-            api,
             model: "m\"1".into(),
             system: system.map(Into::into),
             template: template.into(),
             parameters: json!({"temperature": 0, "stop": ["\n"]}).as_object().unwrap().clone(),
             max_tokens: 9,
             max_tokens_name: "max_completion_tokens".into(),
-            output: Output::Text,
             confidence: Confidence::Joint,
-            stream: false,
-            http2: false,
-            connect_timeout_ms: 1,
-            first_byte_timeout_ms: None,
-            idle_timeout_ms: None,
-            max_response_bytes: 1,
-            ca_file: None,
-            private_networks: false,
+            ..OpenAiConfig::sample(api)
         }
     }
 

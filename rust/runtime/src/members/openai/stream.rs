@@ -140,3 +140,93 @@ impl Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ecology_core::Value;
+    use proptest::prelude::*;
+
+    use super::super::config::Api;
+    use super::*;
+
+    fn event(event: &Json) -> String {
+        format!("data: {event}\n\n")
+    }
+
+    fn delta(delta: Json) -> String {
+        event(&json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]}))
+    }
+
+    fn read(bytes: &[u8], cuts: &[usize]) -> Served {
+        let mut parts = Parts::new(1_000_000);
+        let mut from = 0;
+        for cut in cuts.iter().map(|cut| cut % (bytes.len() + 1)).filter(|cut| *cut > 0) {
+            if cut > from {
+                parts.push(&bytes[from..cut]).unwrap();
+                from = cut;
+            }
+        }
+        parts.push(&bytes[from..]).unwrap();
+        parts.finish(&OpenAiConfig::sample(Api::Chat), 100)
+    }
+
+    proptest! {
+        /// Wherever a stream is cut, it says what its parts say.
+        #[test]
+        fn a_stream_is_the_sum_of_its_parts(words in prop::collection::vec(".{0,9}", 1..6), mut cuts in prop::collection::vec(0_usize..5_000, 0..9)) {
+            cuts.sort_unstable();
+            let mut stream = String::from(": hello\r\n");
+            stream += &delta(json!({"role": "assistant", "content": ""}));
+            words.iter().for_each(|word| stream += &delta(json!({"content": word})));
+            stream += &event(&json!({"choices": [{"delta": {}, "finish_reason": "stop"}]}));
+            stream += &event(&json!({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 4}}));
+            stream += "data: [DONE]\n\n";
+            let (result, usage) = read(stream.as_bytes(), &cuts);
+            prop_assert_eq!(result.unwrap().output, Value::from(words.concat().as_str()));
+            prop_assert_eq!((usage.tokens_in, usage.tokens_out), (Some(5), Some(4)));
+        }
+
+        /// Bytes that are no stream never panic, and are never taken for a reply.
+        #[test]
+        fn garbage_is_lost(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let (result, _) = read(&bytes, &[]);
+            prop_assert!(result.is_err());
+        }
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_is_lost_and_one_that_fails_says_why() {
+        let cut = delta(json!({"content": "ref"}));
+        assert!(matches!(read(cut.as_bytes(), &[]).0, Err(Fault::Lost(_))));
+        let failed = cut.clone() + &event(&json!({"error": {"message": "out of memory"}}));
+        let (result, _) = read(failed.as_bytes(), &[]);
+        assert!(
+            matches!(result, Err(Fault::Lost(ref words)) if words.contains("out of memory")),
+            "{result:?}"
+        );
+        let garbled = cut + "data: {nonsense\n\ndata: [DONE]\n\n";
+        assert!(matches!(read(garbled.as_bytes(), &[]).0, Err(Fault::BadOutput(_))));
+    }
+
+    #[test]
+    fn tool_calls_are_put_together_from_their_parts() {
+        let part = |part: Json| delta(json!({"tool_calls": [part]}));
+        let stream = part(json!({"index": 0, "id": "a", "function": {"name": "f", "arguments": ""}}))
+            + &part(json!({"index": 0, "function": {"arguments": "{\"x\":"}}))
+            + &part(json!({"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}))
+            + &part(json!({"index": 0, "function": {"arguments": " 1}"}}))
+            + "data: [DONE]\n";
+        let Value::Json(output) = read(stream.as_bytes(), &[]).0.unwrap().output else { panic!("no JSON") };
+        assert_eq!(output["tool_calls"][0], json!({"id": "a", "name": "f", "arguments": {"x": 1}}));
+        assert_eq!(output["tool_calls"][1], json!({"id": "b", "name": "g", "arguments": {}}));
+        let unordered = part(json!({"index": 3, "id": "a", "function": {"name": "f"}})) + "data: [DONE]\n";
+        assert!(matches!(read(unordered.as_bytes(), &[]).0, Err(Fault::BadOutput(_))));
+    }
+
+    #[test]
+    fn a_stream_past_its_bound_is_cut_off() {
+        let mut parts = Parts::new(10);
+        assert!(parts.push(b"0123456789").is_ok());
+        assert!(matches!(parts.push(b"0"), Err(Failure::TooLarge)));
+    }
+}
