@@ -24,7 +24,7 @@ ROWS = [
     {"evidence"},
     {"ecology"},
     {"demo"},
-    {"cli"},
+    {"cli", "testing"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROWS) for room in rooms}
 GROUND = 0
