@@ -170,10 +170,12 @@ class Answers:
         reason = reply.get("finish_reason", "length" if cut else "stop")
         usage = reply.get("usage", _usage(count(prompt), count(text)))
         base = {"id": f"cmpl-{ident}", "object": "text_completion", "created": CREATED, "model": request["model"]}
-        choice = {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}
+        choice: dict[str, Any] = {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": reason}
         if not request.get("stream"):
             return Response(documents=(base | {"choices": [choice], "usage": usage},))
-        parts = [{"index": 0, "text": piece, "logprobs": None, "finish_reason": None} for piece in tokens(text)]
+        parts: list[dict[str, Any]] = [
+            {"index": 0, "text": piece, "logprobs": None, "finish_reason": None} for piece in tokens(text)
+        ]
         parts.append({"index": 0, "text": "", "logprobs": logprobs, "finish_reason": reason})
         return Response(documents=tuple(_with_usage(base, parts, usage, request)), stream=True)
 

@@ -1,7 +1,8 @@
 """One connection of the server: reads requests, carries out the steps that were decided, notes how it ended.
 
 Written for low overhead, since it is the far end of microbenchmarks: a request that is wholly in one segment is
-framed, answered and written inside one callback of the loop, without a task, a future or a timer.
+framed, answered and written inside one callback of the loop, without a task, a future or a timer. It is a
+`BufferedProtocol` because the loop's other kind allocates 256 KiB for each read: 14 µs of page faults a request.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ LINGER_S = 1.0
 class Host(Protocol):
     """What a conversation needs of its server."""
 
+    @property
+    def inbox(self) -> memoryview:
+        """Where what is read lands; taken out before anything else is read, so all conversations share it."""
+
     def opened(self, conversation: Conversation) -> Connection:
         """A connection came."""
 
@@ -54,11 +59,12 @@ class Host(Protocol):
         """Tell the conversation when its client leaves although nothing is read; whether that is possible."""
 
 
-class Conversation(asyncio.Protocol):
+class Conversation(asyncio.BufferedProtocol):
     """The protocol of one connection."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._inbox = host.inbox
         self._framer = Framer()
         self._busy = False  # a fault's steps are under way
         self._blocked = False  # more is written than the client takes
@@ -82,10 +88,15 @@ class Conversation(asyncio.Protocol):
         if fault is not None:
             self._leave_unread(fault)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Some bytes came."""
         if self._deaf:
             return
+        data = bytes(self._inbox[:nbytes])
         if self._busy:
             self._framer.feed(data)
             if self._framer.waiting_bytes > UNREAD_AT_MOST:

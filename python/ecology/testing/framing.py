@@ -91,6 +91,8 @@ class Framer:
         """
         head = self._head
         if head is None:
+            if not self._buffer:
+                return None
             head = self._read_head()
             if head is None:
                 return None

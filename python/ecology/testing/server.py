@@ -44,6 +44,7 @@ Faults = Mapping[str, Fault | Sequence[Fault | None]] | Callable[[Received], Fau
 
 CLOSE_S = 1.0
 LOOK_S = 0.02
+INBOX_BYTES = 256 * 1024
 
 
 class OpenAIServer:
@@ -83,6 +84,7 @@ class OpenAIServer:
         self._requests: deque[Received] = deque(maxlen=keep)
         self._connections: deque[Connection] = deque(maxlen=keep)
         self._served = self._accepted = 0
+        self.inbox = memoryview(bytearray(INBOX_BYTES))
         self._open: set[Conversation] = set()
         self._changed = threading.Condition()
         self._waiting = 0
