@@ -23,8 +23,8 @@ ROWS = [
     {"engine"},
     {"evidence"},
     {"ecology"},
-    {"demo"},
-    {"cli", "testing"},
+    {"demo", "testing"},
+    {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROWS) for room in rooms}
 GROUND = 0

@@ -85,7 +85,7 @@ SHAPE = [
     (('role = "fallback"', 'role = "spare"'), f"models.1.role {LARGE}", "write one of: champion, challenger"),
     (('role = "fallback"', "role = []"), f"models.1.role {LARGE}", "not one of the choices"),
     (('kind = "callable"', 'kind = "calable"'), f"models.0.backend.kind {SMALL}", "did you mean callable?"),
-    (('kind = "callable", ', ""), f"models.0.backend.kind {SMALL}", '"linear", "onnx", "callable" or "openai"'),
+    (('kind = "callable", ', ""), f"models.0.backend.kind {SMALL}", '"linear", "onnx", "callable", "openai" or "mock"'),
     ((', target = "builtins:repr"', ""), f"models.0.backend.target {SMALL}", 'target = "models:answer"'),
     (('"builtins:repr"', '"builtins.repr"'), f"models.0.backend.target {SMALL}", '"package.module:function"'),
     (('{ kind = "callable", target = "builtins:repr" }', "3"), f"models.0.backend {SMALL}", "3 is not a table"),

@@ -2,9 +2,10 @@
 
 from .callable import CallableBackend
 from .linear import LinearBackend
+from .mock import MockBackend
 from .onnx import OnnxBackend
 from .openai import OpenAIBackend
 
-__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "OnnxBackend", "OpenAIBackend"]
+__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "MockBackend", "OnnxBackend", "OpenAIBackend"]
 
-BackendConfig = LinearBackend | OnnxBackend | CallableBackend | OpenAIBackend
+BackendConfig = LinearBackend | OnnxBackend | CallableBackend | OpenAIBackend | MockBackend

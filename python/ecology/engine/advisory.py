@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..backends import MockBackend
 from ..errors import Violation
 from ..policy import Adaptive, Cascade, Policy, matches
 from ..population import ANY, Manifest, Role, Tier, find
@@ -89,6 +90,14 @@ def nothing_to_compare_with(view: View) -> Iterator[Finding]:
     if not any(model.price.known for _, model in view.serving):
         fix = "write price = { usd_per_call = 0 } for what runs here, and what your provider asks for the rest"
         yield Finding(("models",), "no price is known, so cost is no reason to choose any model", fix)
+
+
+def scripted(view: View) -> Iterator[Finding]:
+    """Members that say what is written in the description."""
+    for index, model in view.serving:
+        if isinstance(model.backend, MockBackend):
+            problem = "it is a mock: its replies are written here, whatever it is asked"
+            yield Finding(("models", index, "backend", "kind"), problem, "name the real model before people rely on it")
 
 
 def unpriced_under_a_budget(view: View) -> Iterator[Finding]:
@@ -255,6 +264,7 @@ ADVISORIES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     crowd,
     nobody_to_fall_back_on,
     nothing_to_compare_with,
+    scripted,
     unpriced_under_a_budget,
     too_slow,
     alike,

@@ -40,7 +40,7 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             read_fingerprints(root / model.training_prompts)
         except ArtifactError as error:
             yield Finding((*where, "training_prompts"), f"{error.path}: {error.problem}", error.fix)
-    if not absent and (whole or not isinstance(backend, CallableBackend | OpenAIBackend)):
+    if not absent and (whole or getattr(backend, "path", None) is not None):
         yield from _digest(model, where, root)
     if isinstance(backend, CallableBackend):
         yield from _function(backend, where, root)

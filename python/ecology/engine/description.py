@@ -46,7 +46,7 @@ from .references import CHECKS
 from .salvage import Reading, read
 from .translation import translate
 
-__all__ = ["Description", "parse_description", "read_description", "read_settings"]
+__all__ = ["Description", "check_description", "parse_description", "read_description", "read_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,16 @@ def parse_description(text: str, root: str | os.PathLike[str], source: str) -> D
     Raises:
         InvalidPopulation: with every violation, in the order of the text.
     """
+    return check_description(parse_toml(text, source), root, source)
+
+
+def check_description(document: Document, root: str | os.PathLike[str], source: str) -> Description:
+    """Read a description from what its TOML stands for: tables as dictionaries.
+
+    Raises:
+        InvalidPopulation: with every violation, in the order of the document.
+    """
     folder = Path(root).absolute()
-    document = parse_toml(text, source)
     reading = read(document)
     findings = [*reading.findings, *_second_look(reading, document, folder)]
     if findings:

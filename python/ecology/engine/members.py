@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import _core
-from ..backends import CallableBackend, LinearBackend, OnnxBackend, OpenAIBackend
+from ..backends import CallableBackend, LinearBackend, MockBackend, OnnxBackend, OpenAIBackend
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, pin
@@ -39,6 +39,8 @@ def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
             root, max_tokens=manifest.max_output_tokens, private_networks=policy.network.private_networks
         )
         return _core.openai_member(config, backend.key(root))
+    if isinstance(backend, MockBackend):
+        return _core.python_member(backend.member(manifest.timeout_ms), backend.place)
     assert isinstance(backend, CallableBackend)
     function = backend.load(root)
     return _core.python_member(function, "loop" if CallableBackend.is_async(function) else "thread")
