@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.testing.wire import ask, chat, connect, post, read_some
 
 from ecology.testing import OpenAIServer
 from ecology.testing.tokens import count, first, tokens
-from tests.testing.wire import ask, chat, connect, post, read_some
 
 EMBEDDINGS, COMPLETIONS = "/v1/embeddings", "/v1/completions"
 SCHEMA = {

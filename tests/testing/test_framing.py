@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.testing.wire import chat, connect, post, read_to_end, reply_of
 
 from ecology.testing import OpenAIServer
 from ecology.testing.framing import BadRequest, Framer
-from tests.testing.wire import chat, connect, post, read_to_end, reply_of
 
 BODIES = st.lists(st.tuples(st.booleans(), st.binary(max_size=200), st.integers(1, 50)), min_size=1, max_size=5)
 

@@ -44,9 +44,9 @@ class MockBackend(Config):
     """What a mock says: `answers` by the text of the input, else `replies` in turn, else the input itself.
 
     After the last of `replies` it begins again, or with `after = "raise"` raises. `faults` go in step with the calls,
-    and round; `fault_share` is the share of calls, drawn with `seed`, that they meet at all. Each call takes `latency_ms`
-    and up to `jitter_ms` more, drawn too. `hang_ms` is twice the model's `timeout_ms` unless it is written, so that a
-    thread that hangs is soon free again. Calls are counted from when the member was loaded, in all threads together.
+    and round; `fault_share` is the share of calls, drawn with `seed`, that they meet at all. Each call takes
+    `latency_ms` and up to `jitter_ms` more, drawn too. Unless it is written, `hang_ms` is twice the model's `timeout_ms`,
+    so that a thread that hangs is soon free again. Calls are counted from when the member was loaded, over all threads.
 
     >>> MockBackend(kind="mock", replies=("refund", "card"), confidence=0.9).place
     'thread'

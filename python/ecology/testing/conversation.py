@@ -11,14 +11,20 @@ import asyncio
 import contextlib
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from .fault import End, Fault, Phase, Scene, Step, Wait
 from .framing import BadRequest, Framer
 from .observed import Connection, Received
 from .response import Response, error
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 __all__ = ["Conversation", "Host"]
 
@@ -72,10 +78,12 @@ class Conversation(asyncio.BufferedProtocol):
         self._steps: Iterator[Step] | None = None
         self._keep_alive = True
         self._continued = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._transport: Any = None  # a private transport of the selector loop; its base class lacks half of this
         self._loop: asyncio.AbstractEventLoop | None = None
         self._note: Connection | None = None
+        self._undrained = sys.maxsize
+        self._drained_at = 0.0
 
     # --- what the loop tells ------------------------------------------------------------------------------
 
@@ -131,8 +139,9 @@ class Conversation(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """It caught up."""
         self._blocked = False
-        if self._steps is not None and self._timer is None:
-            self._advance()
+        if self._steps is not None and self._timer is None and self._loop is not None:
+            # Not at once: an abort inside this call would tell the transport twice that it is lost.
+            self._timer = self._loop.call_soon(self._advance)
 
     # --- requests -----------------------------------------------------------------------------------------
 
@@ -218,17 +227,25 @@ class Conversation(asyncio.BufferedProtocol):
         self._steps = None
         if end is End.HANG:
             return
-        if self._transport.get_write_buffer_size():  # what was said comes before the end
+        connection = self._transport.get_extra_info("socket")
+        if end is End.RESET and self._drains(connection):
             assert self._loop is not None
             self._steps = iter((end,))
             self._timer = self._loop.call_later(DRAIN_S, self._advance)
         elif end is End.RESET:
-            connection = self._transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
             self._closed("server_reset")
             self._transport.abort()
         else:
             self._end("server")
+
+    def _drains(self, connection: socket.socket) -> bool:
+        """Whether something that was written is still on its way, and moving: an RST would throw it away."""
+        left = self._transport.get_write_buffer_size() + _unacknowledged(connection)
+        now = time.monotonic()
+        if left < self._undrained:
+            self._undrained, self._drained_at = left, now
+        return left > 0 and now - self._drained_at < LINGER_S
 
     def _end(self, closer: Closer) -> None:
         """A FIN. To close a socket while something in it is unread would send an RST, so the rest is read first."""
@@ -260,7 +277,12 @@ class Conversation(asyncio.BufferedProtocol):
             self._timer = None
 
 
-def _closing(response: Response) -> Response:
-    from dataclasses import replace
+def _unacknowledged(connection: socket.socket) -> int:
+    """The bytes that the kernel holds for the client; 0 where it does not tell."""
+    if sys.platform != "linux":
+        return 0
+    return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
+
+def _closing(response: Response) -> Response:
     return replace(response, headers=(*response.headers, ("connection", "close")))

@@ -44,6 +44,7 @@ Faults = Mapping[str, Fault | Sequence[Fault | None]] | Callable[[Received], Fau
 
 CLOSE_S = 1.0
 LOOK_S = 0.02
+CUTS_AT_MOST = 200
 INBOX_BYTES = 256 * 1024
 
 
@@ -124,8 +125,9 @@ class OpenAIServer:
         with contextlib.suppress(RuntimeError):  # it has stopped already
             loop.call_soon_threadsafe(loop.stop)
         thread.join(CLOSE_S)
-        if self._socket is not None:
-            self._socket.close()
+        if thread.is_alive() and self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # nobody else comes in; the thread closes it when it goes on
 
     def __enter__(self) -> Self:
         return self.start()
@@ -186,6 +188,8 @@ class OpenAIServer:
     def wait_for(self, predicate: Callable[[OpenAIServer], bool], timeout_s: float = 5.0) -> bool:
         """Wait until `predicate(server)` holds; it is asked again whenever something comes or goes.
 
+        A `connections[-1]` or `requests[0]` that is not there yet is a predicate that does not hold yet.
+
         Raises:
             TimeoutError: it does not hold in time; tells what was seen.
         """
@@ -193,7 +197,7 @@ class OpenAIServer:
         with self._changed:
             self._waiting += 1
             try:
-                while not predicate(self):
+                while not self._holds(predicate):
                     left = deadline - time.monotonic()
                     if left <= 0:
                         seen = ", ".join(f"{each.number}: {each.closed_by or 'open'}" for each in self.connections[-8:])
@@ -279,11 +283,24 @@ class OpenAIServer:
             loop.run_forever()
         finally:
             server.close()
-            for conversation in list(self._open):
-                conversation.abort()
-            loop.run_until_complete(asyncio.sleep(0.001))  # connections are told that they are lost
+            loop.run_until_complete(self._cut_off())
             self._departures.close()
             loop.close()
+
+    def _holds(self, predicate: Callable[[OpenAIServer], bool]) -> bool:
+        try:
+            return predicate(self)
+        except IndexError:
+            return False
+
+    async def _cut_off(self) -> None:
+        """Cut every connection, also those that are just being accepted, until each was told that it is lost."""
+        for _ in range(CUTS_AT_MOST):
+            for conversation in list(self._open):
+                conversation.abort()
+            await asyncio.sleep(0.001)
+            if not self._open and len(asyncio.all_tasks()) == 1:
+                return
 
 
 def _standing(fault: Fault | Sequence[Fault | None]) -> tuple[deque[Fault | None], Fault | None]:
