@@ -45,8 +45,8 @@ class MockBackend(Config):
 
     After the last of `replies` it begins again, or with `after = "raise"` raises. `faults` go in step with the calls,
     and round; `fault_share` is the share of calls, drawn with `seed`, that they meet at all. Each call takes
-    `latency_ms` and up to `jitter_ms` more, drawn too. Unless it is written, `hang_ms` is twice the model's `timeout_ms`,
-    so that a thread that hangs is soon free again. Calls are counted from when the member was loaded, over all threads.
+    `latency_ms` and up to `jitter_ms` more, drawn too. Unless it is written, `hang_ms` is twice the `timeout_ms` of the
+    model, so that a thread that hangs is soon free again. Calls are counted from when the member was loaded.
 
     >>> MockBackend(kind="mock", replies=("refund", "card"), confidence=0.9).place
     'thread'
