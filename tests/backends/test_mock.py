@@ -82,7 +82,12 @@ def test_every_fault_is_tried_above() -> None:
 
 def test_a_thread_that_hangs_comes_back_by_itself() -> None:
     member = MockMember(MockBackend(kind="mock", faults=("hang",)), timeout_ms=20)
-    thread = threading.Thread(target=lambda: pytest.raises(TimeoutError, member.answer, ASK))
+
+    def hang() -> None:
+        with pytest.raises(TimeoutError):
+            member.answer(ASK)
+
+    thread = threading.Thread(target=hang)
     thread.start()
     thread.join(10)
     assert not thread.is_alive()

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import random
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 from .answers import Answers, Behaviour
 from .conversation import Conversation
@@ -276,6 +277,7 @@ class OpenAIServer:
 
     def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         loop = self._loop = asyncio.new_event_loop()
+        loop.set_exception_handler(_say_nothing_of_a_closed_listener)
         self._departures = Departures(loop)
         server = loop.run_until_complete(loop.create_server(lambda: Conversation(self), sock=listener, backlog=1024))
         ready.set()
@@ -301,6 +303,13 @@ class OpenAIServer:
             await asyncio.sleep(0.001)
             if not self._open and len(asyncio.all_tasks()) == 1:
                 return
+
+
+def _say_nothing_of_a_closed_listener(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """`close()` shuts the listener while a behaviour blocks; that nothing can be accepted then is no news."""
+    problem = context.get("exception")
+    if not (isinstance(problem, OSError) and problem.errno == errno.EINVAL):
+        loop.default_exception_handler(context)
 
 
 def _standing(fault: Fault | Sequence[Fault | None]) -> tuple[deque[Fault | None], Fault | None]:
