@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
 import pytest
-from tests.testing.wire import ask, chat, connect, post, read_some, reply_of
+from tests.testing.wire import ask, chat, connect, post, read_some, read_to_end, reply_of
 
 from ecology.testing import BlackHole, Fault, Hang, OpenAIServer, Phase, Received, ServerError, ServerProcess
 from ecology.testing.__main__ import main
@@ -46,6 +47,16 @@ def test_closing_ends_although_a_behaviour_does_not_return() -> None:
     for thread in threading.enumerate():
         if thread.name == "openai-server":
             thread.join(SLACK_S)
+
+
+def test_a_connection_that_comes_as_the_server_closes_is_closed_too() -> None:
+    for _ in range(20):
+        server = OpenAIServer().start()
+        with connect(server.port) as client:
+            client.sendall(post(chat()))
+            server.close()
+            read_to_end(client)
+    gc.collect()  # what was left open would warn now, and a warning fails the test
 
 
 def test_requests_are_noted_with_their_headers_time_and_connection() -> None:

@@ -284,8 +284,10 @@ class OpenAIServer:
         try:
             loop.run_forever()
         finally:
-            server.close()
+            # Closed later: a connection accepted in the last turn would find no server to belong to, and leak.
+            loop.remove_reader(listener.fileno())
             loop.run_until_complete(self._cut_off())
+            server.close()
             self._departures.close()
             loop.close()
 
