@@ -1,7 +1,7 @@
 """What one request costs the mock server, in µs of its processor time: `python benches/python/mock_server.py`.
 
-One kept connection, one request at a time, a chat request of about 300 bytes, a canned reply. The server is a process of
-its own, so that its processor time holds nothing of the client's.
+One kept connection, one request at a time, a chat request of about 300 bytes, a canned reply. The server is a process
+of its own, so that its processor time holds nothing of the client's.
 """
 
 from __future__ import annotations
