@@ -90,7 +90,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str], str]] = [
     ([(HERE, CASCADE.format(0))], [LEG], "at 0 nothing escalates"),
     ([(HERE, CASCADE.format(1))], [LEG], "at 1 everything escalates"),
     ([(HERE, ADAPTIVE.format(0))], ["policy.default_plan.decision_confidence"], "at 0 the best model always runs"),
-    ([(HERE, ADAPTIVE.format(1))], ["policy.default_plan.decision_confidence"], "at 1 two models always run"),
+    ([(HERE, ADAPTIVE.format(1))], ["policy.default_plan.decision_confidence"], "at 1 2 models always run"),
     (
         [(HERE, "[policy.routing]\nmin_decision_confidence = 0.7\n" + HERE)],
         ["policy.routing.min_decision_confidence"],

@@ -146,7 +146,7 @@ def typed_thresholds(view: View) -> Iterator[Finding]:
                 ((*where, "leg_confidence"), plan.leg_confidence, "nothing escalates", "everything escalates")
             )
         elif isinstance(plan, Adaptive):
-            never, always = "the best model always runs alone", "two models always run"
+            never, always = "the best model always runs alone", f"{plan.coalition} models always run"
             written.append(((*where, "decision_confidence"), plan.decision_confidence, never, always))
     routing = view.policy.routing
     if "min_decision_confidence" in routing.model_fields_set:

@@ -147,5 +147,6 @@ def _plan(plan: Plan, positions: _Positions) -> dict[str, Any]:
     return {
         "kind": "adaptive",
         "decision_confidence": plan.decision_confidence,
+        "coalition": plan.coalition,
         "max_fallbacks": plan.max_fallbacks,
     }

@@ -39,11 +39,12 @@ class Cascade(Config):
 class Adaptive(Config):
     """At `decision_confidence` or above the best model runs alone.
 
-    Below it the top two run in parallel, and the reply with the higher leg confidence is taken.
+    Below it the top `coalition` run in parallel, and the reply with the highest leg confidence is taken.
     """
 
     kind: Literal["adaptive"] = "adaptive"
     decision_confidence: Probability
+    coalition: Annotated[int, Field(ge=2, le=8)] = 2
     max_fallbacks: Annotated[int, Field(ge=0, le=8)] = 1
 
 

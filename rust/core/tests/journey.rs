@@ -122,10 +122,12 @@ fn expected_end(finished: &Finished) -> (Vec<Ending>, Option<usize>) {
             }
         }
         PlanSpec::Adaptive { decision_confidence, .. }
-            if !confident(decision_confidence) && ok(0) && ok(1) =>
+            if !confident(decision_confidence) && legs.iter().filter(|leg| leg.ok()).count() > 1 =>
         {
             let surety = |at: usize| legs[at].confidence().unwrap_or(0.0);
-            (vec![Ending::Selected], Some(usize::from(surety(1) > surety(0))))
+            let answers = (0..legs.len()).filter(|at| ok(*at));
+            let surest = answers.reduce(|best, at| if surety(at) > surety(best) { at } else { best });
+            (vec![Ending::Selected], surest)
         }
         PlanSpec::Adaptive { decision_confidence, .. }
             if !confident(decision_confidence) && legs.len() > 1 =>
@@ -141,9 +143,11 @@ fn most_legs(finished: &Finished) -> usize {
     match *finished.routed.plan() {
         PlanSpec::Direct { max_fallbacks } => 1 + usize::from(max_fallbacks),
         PlanSpec::Cascade { .. } => 2,
-        PlanSpec::Adaptive { max_fallbacks, decision_confidence } => {
+        PlanSpec::Adaptive { max_fallbacks, decision_confidence, coalition } => {
             let doubt = finished.routed.decision.chosen().confidence < decision_confidence;
-            1 + usize::from(max_fallbacks) + usize::from(doubt && finished.routed.decision.ranked.len() > 1)
+            let first =
+                if doubt { usize::from(coalition).min(finished.routed.decision.ranked.len()) } else { 1 };
+            first + usize::from(max_fallbacks)
         }
     }
 }

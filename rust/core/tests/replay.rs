@@ -27,7 +27,7 @@ fn through_json(record: &DecisionRecord) -> DecisionRecord {
 #[test]
 fn a_decision_replays_bit_for_bit_from_its_record() {
     let (mut replayed, mut explored, mut learned, mut poor) = (0, 0, 0, 0);
-    for seed in 0..20_000 {
+    for seed in 0..40_000 {
         let chance = &mut Chance(seed);
         let models = chance.between(1, 6) as usize;
         let snapshot = random_snapshot(chance, models);

@@ -32,7 +32,7 @@ fn direct(n: usize, timeout_ms: u32) -> SnapshotSpec {
 /// The two best at once, a third if both fail.
 fn doubtful(n: usize, timeout_ms: u32) -> SnapshotSpec {
     SnapshotSpec {
-        default_plan: PlanSpec::Adaptive { decision_confidence: 1.0, max_fallbacks: 1 },
+        default_plan: PlanSpec::Adaptive { decision_confidence: 1.0, coalition: 2, max_fallbacks: 1 },
         ..direct(n, timeout_ms)
     }
 }

@@ -18,7 +18,7 @@ fn inline_members_never_start_a_thread() {
     let before = threads();
     let serve = |place: Place| {
         let mut spec = spec(models(2, 5_000));
-        spec.default_plan = PlanSpec::Adaptive { decision_confidence: 1.0, max_fallbacks: 0 };
+        spec.default_plan = PlanSpec::Adaptive { decision_confidence: 1.0, coalition: 2, max_fallbacks: 0 };
         let engine = engine(spec, vec![answering(place, "yes", 0.4), answering(place, "no", 0.6)]);
         assert_eq!(legs(&answer(&engine, 20_000)), ["a ok", "b ok"]);
         // While the engine is alive its pools would be too.

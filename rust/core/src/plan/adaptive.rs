@@ -1,20 +1,26 @@
-//! One model when the decision is confident; else the top two at once, and the surer reply.
+//! One model when the decision is confident; else the top few at once, and the surest reply.
 //!
 //! This is the minimum viable ecology: it needs a router and two models, nothing else.
 
 use super::{Ending, Situation, Start, Step, direct};
 use crate::aggregate::best_confidence;
 use crate::leg::Why;
+use crate::router::Ranked;
 
-pub(super) fn next(decision_confidence: f32, max_fallbacks: u8, situation: &Situation<'_>) -> Step {
+pub(super) fn next(
+    decision_confidence: f32,
+    coalition: u8,
+    max_fallbacks: u8,
+    situation: &Situation<'_>,
+) -> Step {
     let ranked = &situation.decision.ranked;
     if situation.decision.chosen().confidence >= decision_confidence || ranked.len() < 2 {
         return direct::next(max_fallbacks, situation);
     }
     let legs = situation.legs;
     if legs.is_empty() {
-        let start = |at: usize| Start { model: ranked[at].model, why: Why::Doubt };
-        return Step::Start(vec![start(0), start(1)]);
+        let start = |ranked: &Ranked| Start { model: ranked.model, why: Why::Doubt };
+        return Step::Start(ranked.iter().take(usize::from(coalition)).map(start).collect());
     }
     if legs.iter().any(|leg| leg.running()) {
         return Step::Wait;
@@ -22,10 +28,10 @@ pub(super) fn next(decision_confidence: f32, max_fallbacks: u8, situation: &Situ
     let replies: Vec<_> =
         legs.iter().map(|leg| leg.reply.as_ref().map(|reply| (&reply.output, reply.confidence))).collect();
     if let Some(verdict) = best_confidence(&replies) {
-        let ending = if legs.len() == 2 && verdict.votes == 2 { Ending::Selected } else { Ending::FellBack };
+        let ending = if verdict.votes > 1 { Ending::Selected } else { Ending::FellBack };
         return Step::done(verdict.index, ending);
     }
-    if legs.len() >= 2 + usize::from(max_fallbacks) {
+    if legs.len() >= usize::from(coalition).min(ranked.len()) + usize::from(max_fallbacks) {
         return Step::failed();
     }
     situation.after(legs[legs.len() - 1].model).map_or_else(Step::failed, |start| Step::Start(vec![start]))

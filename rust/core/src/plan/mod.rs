@@ -22,8 +22,8 @@ pub fn next(plan: &PlanSpec, situation: &Situation<'_>) -> Step {
         PlanSpec::Cascade { first, then, leg_confidence } => {
             cascade::next(*first, *then, *leg_confidence, situation)
         }
-        PlanSpec::Adaptive { decision_confidence, max_fallbacks } => {
-            adaptive::next(*decision_confidence, *max_fallbacks, situation)
+        PlanSpec::Adaptive { decision_confidence, coalition, max_fallbacks } => {
+            adaptive::next(*decision_confidence, *coalition, *max_fallbacks, situation)
         }
     }
 }

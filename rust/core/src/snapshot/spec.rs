@@ -106,10 +106,12 @@ pub enum PlanSpec {
         /// The leg confidence that is accepted.
         leg_confidence: f32,
     },
-    /// One model when the decision is confident, else two in parallel.
+    /// One model when the decision is confident, else a few in parallel.
     Adaptive {
         /// The decision confidence that one model is enough for.
         decision_confidence: f32,
+        /// How many are asked otherwise: at least two.
+        coalition: u8,
         /// Fallbacks of the one model.
         max_fallbacks: u8,
     },

@@ -61,7 +61,10 @@ pub(crate) fn random_plan(chance: &mut Chance, models: usize) -> PlanSpec {
     match chance.below(3) {
         0 => PlanSpec::Direct { max_fallbacks },
         1 => PlanSpec::Cascade { first: named(chance), then: named(chance), leg_confidence: threshold },
-        _ => PlanSpec::Adaptive { decision_confidence: threshold, max_fallbacks },
+        _ => {
+            let coalition = 2 + chance.below(3) as u8;
+            PlanSpec::Adaptive { decision_confidence: threshold, coalition, max_fallbacks }
+        }
     }
 }
 
