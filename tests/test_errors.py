@@ -28,6 +28,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
         {"path": "a.onnx", "expected": "sha256:aa", "actual": "sha256:bb"},
         "restore the file, or register it as a new version",
     ),
+    "BackendError": (
+        {"kind": "lineer", "problem": "there is no such kind", "fix": "did you mean linear?"},
+        "; did you mean linear?",
+    ),
     "MissingExtra": ({"extra": "embeddings", "needs": "onnx"}, 'run: pip install "ecology[embeddings]"'),
     "AlreadyRegistered": ({"model": "a@1", "digest": "sha256:aa"}, "give the change a new version"),
     "UnknownModel": ({"model": "smal", "known": ["small@1", "large@2"]}, "small@1? known: small@1, large@2"),

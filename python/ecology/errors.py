@@ -2,6 +2,7 @@
 
     EcologyError
     ├── Never                    asking again will not help; something has to change first
+    │   ├── BackendError         a kind of backend is unknown, or the plug-in that supplies it cannot be used
     │   ├── InvalidPopulation    a description, with every violation and its place
     │   ├── ArtifactError        a file that a model needs is absent, unreadable or of the wrong shape
     │   │   └── DigestMismatch   a file is not the one that its manifest names
@@ -44,6 +45,7 @@ __all__ = [
     "AllLegsFailed",
     "AlreadyRegistered",
     "ArtifactError",
+    "BackendError",
     "BudgetExhausted",
     "Closed",
     "DeadlineExceeded",
@@ -154,6 +156,18 @@ class DigestMismatch(ArtifactError):
             f"{self.path}: the digest is {self.actual}, the manifest says {self.expected}; "
             "restore the file, or register it as a new version"
         )
+
+
+@dataclass(eq=False)
+class BackendError(Never):
+    """A kind of backend that nobody supplies, or a plug-in that cannot be used as one."""
+
+    kind: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f'backend "{self.kind}": {self.problem}; {self.fix}'
 
 
 @dataclass(eq=False)

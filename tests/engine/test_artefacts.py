@@ -291,4 +291,4 @@ def test_a_package_beside_the_description_is_found(tmp_path: Path) -> None:
     (tmp_path / "shop" / "__init__.py").write_text("")
     (tmp_path / "shop" / "models.py").write_text("async def f(x): return x")
     backend = read(tmp_path, 'kind = "callable", target = "shop.models:f"').models[0].backend
-    assert backend.is_async(backend.load(tmp_path))  # type: ignore[union-attr]  # a callable backend
+    assert backend.open(tmp_path).place == "loop"

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core.core_schema import ErrorType
 
+from ecology.backends import Backend, known
 from ecology.engine.keys import clean, fields, kinds
 from ecology.engine.salvage import STANDINS, Population
 from ecology.engine.translation import EXAMPLES, PATTERNS, SENTENCES, translate
@@ -26,6 +27,8 @@ def models(expected: Any = Population) -> Iterator[type[BaseModel]]:
     waiting: list[Any] = [expected]
     while waiting:
         here = waiting.pop()
+        if here is Backend:
+            waiting += known().values()
         if isinstance(here, type) and issubclass(here, BaseModel) and here not in seen:
             seen.add(here)
             yield here

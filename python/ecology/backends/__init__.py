@@ -1,11 +1,36 @@
-"""What configures each kind of member. One file per backend; `BackendConfig` is the union of them."""
+"""What configures each kind of member: a file per kind. `protocol.py` says what a backend is, `kinds.py` which.
+
+>>> from ecology.backends import known
+>>> sorted(known())[:3]
+['callable', 'linear', 'onnx']
+"""
+
+from typing import Annotated
+
+from pydantic import PlainValidator, SerializeAsAny
 
 from .callable import CallableBackend
+from .kinds import find, known, read, register, supplier
 from .linear import LinearBackend
 from .mock import MockBackend
 from .onnx import OnnxBackend
 from .openai import OpenAIBackend
+from .protocol import Backend, Terms
 
-__all__ = ["BackendConfig", "CallableBackend", "LinearBackend", "MockBackend", "OnnxBackend", "OpenAIBackend"]
+__all__ = [
+    "Backend",
+    "BackendConfig",
+    "CallableBackend",
+    "LinearBackend",
+    "MockBackend",
+    "OnnxBackend",
+    "OpenAIBackend",
+    "Terms",
+    "find",
+    "known",
+    "register",
+    "supplier",
+]
 
-BackendConfig = LinearBackend | OnnxBackend | CallableBackend | OpenAIBackend | MockBackend
+BackendConfig = Annotated[SerializeAsAny[Backend], PlainValidator(read)]
+"""A field that holds a backend of any kind."""

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..config import Config
 from ..errors import ArtifactError
+from .protocol import Backend
 
 __all__ = ["CallableBackend"]
 
 
-class CallableBackend(Config):
+class CallableBackend(Backend):
     """`target`: `package.module:function`, importable or beside the description.
 
     >>> CallableBackend(kind="callable", target="builtins:str").load()
@@ -63,12 +62,12 @@ class CallableBackend(Config):
             raise ArtifactError(self.target, "it is not callable", "name a function")
         return target  # type: ignore[no-any-return]  # checked by callable() above
 
-    @staticmethod
-    def is_async(function: Callable[..., Any]) -> bool:
-        """Whether calling `function` gives an awaitable."""
-        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004  # an instance with an async __call__
-        )
+    def faults(self, root: Path) -> Iterator[tuple[str, str, str]]:
+        """Importing the function is the only way to know that it is there."""
+        try:
+            self.load(root)
+        except ArtifactError as error:
+            yield "target", f"{error.path}: {error.problem}", error.fix
 
 
 def _file_of(module_name: str, root: Path) -> Path | None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ..config import Config
+from .. import _core
+from .protocol import Backend
 
 __all__ = ["LinearBackend"]
 
 
-class LinearBackend(Config):
+class LinearBackend(Backend):
     """`path`: a safetensors file that `ecology` trained, relative to the description."""
+
+    FILES: ClassVar[tuple[str, ...]] = ("path",)
+    NATIVE: ClassVar[bool] = True
 
     kind: Literal["linear"]
     path: Annotated[str, Field(min_length=1)]
+
+    def open(self, root: Path) -> _core.Member:
+        """Read the weights.
+
+        Raises:
+            ArtifactError: the file is not a linear classifier.
+        """
+        return _core.linear_member(root / self.path)

@@ -6,12 +6,15 @@ that hangs, raises or lies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from ..config import Config
+from .. import _core
+from .protocol import UNBOUND, Backend, Terms
 
 __all__ = ["MockBackend", "MockFault"]
 
@@ -40,7 +43,7 @@ class MockFault(StrEnum):
     """It reports fewer than no tokens."""
 
 
-class MockBackend(Config):
+class MockBackend(Backend):
     """What a mock says: `answers` by the text of the input, else `replies` in turn, else the input itself.
 
     After the last of `replies` it begins again, or with `after = "raise"` raises. `faults` go in step with the calls,
@@ -76,9 +79,16 @@ class MockBackend(Config):
             raise ValueError('after = "raise" has no replies to come after; write replies = ["…"], or leave it out')
         return self
 
-    def member(self, timeout_ms: int) -> Any:
-        """The function that answers, of a model with this timeout; with `place = "loop"` an async one."""
+    def load(self, root: Path) -> Callable[[Any], Any]:
+        """The function that answers; with `place = "loop"` an async one."""
+        return self._function(UNBOUND)
+
+    def open(self, root: Path, terms: Terms = UNBOUND) -> _core.Member:
+        """The same, for a model with this timeout."""
+        return _core.python_member(self._function(terms), self.place)
+
+    def _function(self, terms: Terms) -> Callable[[Any], Any]:
         from .mock_member import MockMember
 
-        member = MockMember(self, timeout_ms)
+        member = MockMember(self, terms.timeout_ms)
         return member.answer if self.place == "thread" else member.answer_async

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..config import Config
+from .protocol import Backend
 
 __all__ = ["OnnxBackend"]
 
 FilePath = Annotated[str, Field(min_length=1)]
 
 
-class OnnxBackend(Config):
+class OnnxBackend(Backend):
     """Three kinds of input.
 
     * `tensor`: the request's array goes to the model's only input.
@@ -26,6 +28,9 @@ class OnnxBackend(Config):
     Raises:
         ValidationError: `text` without its two parts, the parts without `text`, or a label named twice.
     """
+
+    FILES: ClassVar[tuple[str, ...]] = ("path", "tokenizer", "encoder")
+    RUNS: ClassVar[Literal["thread", "compute"]] = "compute"
 
     kind: Literal["onnx"]
     path: FilePath
@@ -59,3 +64,13 @@ class OnnxBackend(Config):
             twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
             raise ValueError(f"labels holds {', '.join(twice)} twice; name each output once")
         return self
+
+    def load(self, root: Path) -> Callable[[Any], Any]:
+        """Open the session.
+
+        Raises:
+            ArtifactError: a file is not what onnxruntime or the tokenizer can read.
+        """
+        from .onnx_session import OnnxSession
+
+        return OnnxSession(self, root)

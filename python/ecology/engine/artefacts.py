@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backends import CallableBackend, LinearBackend, OnnxBackend, OpenAIBackend
+from ..backends import Backend, LinearBackend, OnnxBackend
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, Role, find, pin
+from ..population.digest import backend_file
 from ..population.training import read_fingerprints
 from . import onnx_graph, safetensors_header
 from .place import Finding, Loc
@@ -26,7 +27,7 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
     """
     backend = model.backend
     absent = False
-    for key in ("path", "tokenizer", "encoder", "ca_file"):
+    for key in backend.FILES:
         value: str | None = getattr(backend, key, None)
         if value is None:
             continue
@@ -40,22 +41,17 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             read_fingerprints(root / model.training_prompts)
         except ArtifactError as error:
             yield Finding((*where, "training_prompts"), f"{error.path}: {error.problem}", error.fix)
-    if not absent and (whole or getattr(backend, "path", None) is not None):
+    if not absent and (whole or backend_file(model, root) is not None):
         yield from _digest(model, where, root)
-    if isinstance(backend, CallableBackend):
-        yield from _function(backend, where, root)
-    elif isinstance(backend, LinearBackend) and not absent:
+    for key, fault, advice in _faults(backend, root):
+        yield Finding((*where, "backend", key), fault, advice)
+    if isinstance(backend, LinearBackend) and not absent:
         problem = safetensors_header.fault(root / backend.path)
         if problem is not None:
             fix = "train it again, or restore the file"
             yield Finding((*where, "backend", "path"), f"it is not a safetensors file: {problem}", fix)
     elif isinstance(backend, OnnxBackend):
         yield from onnx_graph.faults(backend, where, root)
-    elif isinstance(backend, OpenAIBackend):
-        try:
-            backend.key(root)
-        except ArtifactError as error:
-            yield Finding((*where, "backend", "api_key"), f"{error.path}: {error.problem}", error.fix)
 
 
 def router_of(models: tuple[Manifest, ...], policy: Policy, root: Path) -> Iterator[Finding]:
@@ -96,8 +92,9 @@ def _digest(model: Manifest, where: Loc, root: Path) -> Iterator[Finding]:
         yield Finding((*where, "backend", "path"), error.problem, error.fix)
 
 
-def _function(backend: CallableBackend, where: Loc, root: Path) -> Iterator[Finding]:
+def _faults(backend: Backend, root: Path) -> Iterator[tuple[str, str, str]]:
+    """What the backend says of itself; a plug-in that raises here is at fault, and the others are still looked at."""
     try:
-        backend.load(root)
-    except ArtifactError as error:
-        yield Finding((*where, "backend", "target"), f"{error.path}: {error.problem}", error.fix)
+        yield from backend.faults(root)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # of a plug-in
+        yield "kind", f"faults() raised {type(error).__name__}: {error}", "repair or uninstall the package of that kind"

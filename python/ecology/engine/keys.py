@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from ..backends import Backend, known
 from .place import Loc
 
 __all__ = ["clean", "fields", "home_of", "kinds"]
@@ -83,6 +84,8 @@ def _members(expected: Any) -> Iterator[Any]:
     elif origin in (Union, UnionType):
         for member in get_args(expected):
             yield from _members(member)
+    elif expected is Backend:
+        yield from known().values()  # a backend is read as the class of its kind
     elif expected is not NoneType and expected is not None:
         yield expected
 

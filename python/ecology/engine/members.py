@@ -1,11 +1,11 @@
-"""From a manifest to a loaded member: the one place that knows which backend is opened how."""
+"""From a manifest to a loaded member, which is what the manifest says it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from .. import _core
-from ..backends import CallableBackend, LinearBackend, MockBackend, OnnxBackend, OpenAIBackend
+from ..backends import Terms
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, pin
@@ -21,29 +21,20 @@ def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
         not have. DigestMismatch: the file changed after the description was read.
     """
     backend = manifest.backend
-    if isinstance(backend, LinearBackend):
-        member = _core.linear_member(root / backend.path)
-        if manifest.digest is not None and member.digest != manifest.digest.value:
-            raise DigestMismatch(str(root / backend.path), expected=manifest.digest.value, actual=str(member.digest))
-        _same_labels(manifest, member.labels, str(root / backend.path))
-        return member
-    if isinstance(backend, OnnxBackend):
-        from ..backends.onnx_session import OnnxSession
-
-        _same_labels(manifest, list(backend.labels or ()), str(root / backend.path))
-        session = OnnxSession(backend, root)
+    place = str(root / getattr(backend, "path", ""))
+    _same_labels(manifest, list(getattr(backend, "labels", None) or ()), place)
+    terms = Terms(
+        timeout_ms=manifest.timeout_ms,
+        max_output_tokens=manifest.max_output_tokens,
+        private_networks=policy.network.private_networks,
+    )
+    member = backend.open(root, terms)
+    if member.digest is None:
         pin(manifest, root)  # what was opened is what the description was checked with
-        return _core.python_member(session, "compute")
-    if isinstance(backend, OpenAIBackend):
-        config = backend.compiled(
-            root, max_tokens=manifest.max_output_tokens, private_networks=policy.network.private_networks
-        )
-        return _core.openai_member(config, backend.key(root))
-    if isinstance(backend, MockBackend):
-        return _core.python_member(backend.member(manifest.timeout_ms), backend.place)
-    assert isinstance(backend, CallableBackend)
-    function = backend.load(root)
-    return _core.python_member(function, "loop" if CallableBackend.is_async(function) else "thread")
+    elif manifest.digest is not None and member.digest != manifest.digest.value:
+        raise DigestMismatch(place, expected=manifest.digest.value, actual=member.digest)
+    _same_labels(manifest, member.labels, place)
+    return member
 
 
 def _same_labels(manifest: Manifest, labels: list[str], path: str) -> None:

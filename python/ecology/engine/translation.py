@@ -55,6 +55,9 @@ def translate(error: Mapping[str, Any], model: type[BaseModel]) -> Finding:
     kind: str = error["type"]
     if kind == "extra_forbidden":
         problem, fix = _unknown_key(tuple(error["loc"]), model)
+    elif kind == "backend_kind":  # our own: `backends/kinds.py` knows what there is and how to get more
+        problem, fix = str(error["ctx"]["problem"]), str(error["ctx"]["fix"])
+        loc = (*loc, "kind")
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         problem, fix = _wrong_kind(error, expected)
         loc = (*loc, "kind")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ..backends import LinearBackend, OnnxBackend, supplier
 from ..errors import ArtifactError, DigestMismatch
 from .manifest import Digest, Manifest
 
@@ -22,9 +23,9 @@ __all__ = ["backend_file", "content_digest", "pin"]
 
 
 def backend_file(manifest: Manifest, root: Path) -> Path | None:
-    """Where the weights are, for a backend that has a file; a relative path is under `root`."""
-    path = getattr(manifest.backend, "path", None)
-    return None if path is None else root / path
+    """The file that is the model, for a kind of which one is; a relative path is under `root`."""
+    backend = manifest.backend
+    return root / backend.path if isinstance(backend, LinearBackend | OnnxBackend) else None
 
 
 def content_digest(manifest: Manifest, root: Path) -> Digest:
@@ -34,11 +35,23 @@ def content_digest(manifest: Manifest, root: Path) -> Digest:
         ArtifactError: the file is absent or cannot be read.
     """
     file = backend_file(manifest, root)
-    if file is None:
-        return Digest(value=manifest.model_copy(update={"digest": None}).identity(), kind="declared")
+    if file is not None:
+        return Digest(value=_sha256(file))
+    backend = manifest.backend
+    declared = manifest.model_copy(update={"digest": None}).identity()
+    # Of a plug-in: who supplied it, and what its files hold. The package's own code is known by its version alone.
+    facts = [f"package {known}"] if (known := supplier(backend.kind)) else []
+    paths = {key: getattr(backend, key) for key in sorted(backend.FILES)}
+    facts += [f"{key} {_sha256(root / path)}" for key, path in paths.items() if path is not None]
+    if facts:
+        declared = "sha256:" + hashlib.sha256("\n".join([declared, *facts]).encode()).hexdigest()
+    return Digest(value=declared, kind="declared")
+
+
+def _sha256(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            return Digest(value=f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}")
+            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
     except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL byte
         reason = getattr(error, "strerror", None) or str(error)
         raise ArtifactError(str(file), f"it cannot be read: {reason}", "restore it, or correct the path") from error

@@ -49,7 +49,7 @@ class Manifest(Config):
 
     name: Name
     version: Name = "1"
-    backend: Annotated[BackendConfig, Field(discriminator="kind")]
+    backend: BackendConfig
     digest: Digest | None = None
     base: str | None = None
     adapter: str | None = None
