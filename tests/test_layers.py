@@ -23,7 +23,7 @@ ROWS = [
     {"engine"},
     {"evidence"},
     {"ecology"},
-    {"demo", "testing"},
+    {"demo", "testing", "checks"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROWS) for room in rooms}
