@@ -18,6 +18,7 @@ PACKAGE = Path(ecology.__file__).parent
 ROWS = [
     {"errors", "config", "messages", "stats", "_core", "spec", "settings", "table"},
     {"backends", "store"},
+    {"isolation"},
     {"population", "policy"},
     {"routing", "observe"},
     {"engine"},

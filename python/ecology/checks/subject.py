@@ -95,6 +95,8 @@ class Subject:
         if isinstance(backend, Backend):
             backend = Manifest(name="checked", backend=backend, timeout_ms=timeout_ms)
         facts: dict[str, Any] = {"stage": Stage.ACTIVE, "tier": Tier.SMALL, "fallback": None}
+        if backend.digest is not None and backend.digest.kind == "declared":
+            facts["digest"] = None  # it is over the manifest, which is changed here
         manifest = backend.model_copy(update=facts)
         return cls(manifest, Path(root).absolute(), inputs or INPUTS, deterministic, max(20, calls))
 

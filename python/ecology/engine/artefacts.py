@@ -43,6 +43,8 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             yield Finding((*where, "training_prompts"), f"{error.path}: {error.problem}", error.fix)
     if not absent and (whole or backend_file(model, root) is not None):
         yield from _digest(model, where, root)
+    if model.isolation == "process":
+        return  # its code and its files are opened in its own process, and only there
     for key, fault, advice in _faults(backend, root):
         yield Finding((*where, "backend", key), fault, advice)
     if isinstance(backend, LinearBackend) and not absent:

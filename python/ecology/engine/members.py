@@ -7,6 +7,8 @@ from pathlib import Path
 from .. import _core
 from ..backends import Terms
 from ..errors import ArtifactError, DigestMismatch
+from ..isolation.limits import ProcessLimits
+from ..isolation.member import isolated_member
 from ..policy import Policy
 from ..population import Manifest, pin
 
@@ -23,12 +25,15 @@ def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
     backend = manifest.backend
     place = str(root / getattr(backend, "path", ""))
     _same_labels(manifest, list(getattr(backend, "labels", None) or ()), place)
-    terms = Terms(
-        timeout_ms=manifest.timeout_ms,
-        max_output_tokens=manifest.max_output_tokens,
-        private_networks=policy.network.private_networks,
-    )
-    member = backend.open(root, terms)
+    if manifest.isolation == "process":
+        member = isolated_member(backend, manifest.limits or ProcessLimits(), root)
+    else:
+        terms = Terms(
+            timeout_ms=manifest.timeout_ms,
+            max_output_tokens=manifest.max_output_tokens,
+            private_networks=policy.network.private_networks,
+        )
+        member = backend.open(root, terms)
     if member.digest is None:
         pin(manifest, root)  # what was opened is what the description was checked with
     elif manifest.digest is not None and member.digest != manifest.digest.value:

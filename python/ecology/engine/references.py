@@ -162,6 +162,17 @@ def labels(models: Models, _policy: Policy) -> Iterator[Finding]:
             yield Finding(_where(index, "contract", "labels"), problem, "add them, or leave contract.labels out")
 
 
+def isolation(models: Models, _policy: Policy) -> Iterator[Finding]:
+    """Only code that is not the core's can be kept apart, and limits are for what is."""
+    for index, model in enumerate(models):
+        if model.isolation == "process" and model.backend.NATIVE:
+            problem = f"a {model.backend.kind} member has no code of its own: the core runs it"
+            yield Finding(_where(index, "isolation"), problem, "leave isolation out")
+        elif model.isolation == "none" and model.limits is not None:
+            problem = "nothing holds it to them: it runs in this process"
+            yield Finding(_where(index, "limits"), problem, 'write isolation = "process", or leave limits out')
+
+
 def _unknown(where: Loc, reference: str, models: Models, what: str = "model", others: Sequence[str] = ()) -> Finding:
     known = [model.id if "@" in reference else model.name for model in models if model.role.answers]
     return Finding(
@@ -184,4 +195,5 @@ CHECKS: tuple[Callable[[Models, Policy], Iterator[Finding]], ...] = (
     baseline,
     accounts,
     labels,
+    isolation,
 )

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from ..backends import BackendConfig
 from ..config import Config
+from ..isolation.limits import ProcessLimits
 from .contract import Contract
 from .price import Price
 from .role import Role, Tier
@@ -42,6 +43,7 @@ class Manifest(Config):
     """A model's identity, contract, price and bounds.
 
     `training_prompts` is a file of fingerprints (see `training.py`), relative to the description.
+    `isolation = "process"` runs a Python member in a process of its own, within `limits`.
     `timeout_ms` is mandatory: a leg without a bound is a leg that can hang. `expected_*` seed the estimates
     of cost and latency until there are measurements. `fallback` names the model (`name` or `name@version`) that
     is asked when this one fails.
@@ -50,6 +52,8 @@ class Manifest(Config):
     name: Name
     version: Name = "1"
     backend: BackendConfig
+    isolation: Literal["none", "process"] = "none"
+    limits: ProcessLimits | None = None
     digest: Digest | None = None
     base: str | None = None
     adapter: str | None = None
@@ -78,6 +82,10 @@ class Manifest(Config):
         """Everything but the stage as JSON, the same text for equal manifests in every process."""
         facts: dict[str, Any] = self.model_dump(mode="json", exclude={"stage"})
         facts["contract"]["privileges"] = sorted(facts["contract"]["privileges"])
+        if (
+            self.isolation == "none" and self.limits is None
+        ):  # digests from before there was isolation stay what they are
+            del facts["isolation"], facts["limits"]
         return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     def identity(self) -> str:

@@ -89,7 +89,8 @@ impl Engine {
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
         let text: Arc<str> = if host.is_some() { "".into() } else { text.into() };
-        let input = LegInput { text, features, content, host: host.map(|object| Arc::new(object) as _) };
+        let host = host.map(|object| Arc::new(object) as _);
+        let input = LegInput { text, features, content, host, ends_by: None };
         Read { population, request, input, began_ns }
     }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ecology_core::leg::{Fault, Reply, Usage};
 use ecology_runtime::artifact::{Artifact, ArtifactError, Meaning};
@@ -92,16 +93,18 @@ pub(crate) fn openai_member(py: Python<'_>, config: &str, key: Option<&str>) -> 
     Ok(Member { member: Arc::new(member), digest: None, labels: Vec::new(), features: None })
 }
 
-/// A member that is a Python callable. `place` is `compute`, `thread` or `loop`.
+/// A member that is a Python callable. `place` is `compute`, `thread` or `loop`. One that is `timed` is also given the
+/// seconds that are left to its leg; it runs on a pool.
 #[pyfunction]
-pub(crate) fn python_member(callable: Py<PyAny>, place: &str) -> PyResult<Member> {
+#[pyo3(signature = (callable, place, timed = false))]
+pub(crate) fn python_member(callable: Py<PyAny>, place: &str, timed: bool) -> PyResult<Member> {
     let place = match place {
         "compute" => Place::Compute,
         "thread" => Place::Thread,
         "loop" => Place::Loop,
         other => return Err(PyValueError::new_err(format!("no place {other:?}: compute, thread or loop"))),
     };
-    let member = PythonMember { callable, place };
+    let member = PythonMember { callable, place, timed };
     Ok(Member { member: Arc::new(member), digest: None, labels: Vec::new(), features: None })
 }
 
@@ -110,6 +113,7 @@ pub(crate) fn python_member(callable: Py<PyAny>, place: &str) -> PyResult<Member
 pub(crate) struct PythonMember {
     callable: Py<PyAny>,
     place: Place,
+    timed: bool,
 }
 
 impl PythonMember {
@@ -125,8 +129,10 @@ impl members::Member for PythonMember {
 
     fn call(&self, input: &LegInput) -> Result<Reply, Fault> {
         let attached = Python::try_attach(|py| {
-            let input = host_input(py, input);
-            match self.callable.bind(py).call1((input,)) {
+            let (data, callable) = (host_input(py, input), self.callable.bind(py));
+            let left = input.ends_by.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64());
+            let returned = if self.timed { callable.call1((data, left)) } else { callable.call1((data,)) };
+            match returned {
                 Ok(object) => reply(&object),
                 Err(error) => Err(fault(py, &error)),
             }

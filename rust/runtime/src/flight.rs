@@ -244,8 +244,10 @@ impl Flight {
         };
         let unwanted = Arc::new(AtomicBool::new(false));
         self.stops.push((leg, Stop::Skip(Arc::clone(&unwanted))));
-        let (member, input, mailbox) = (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
+        let (member, mut input, mailbox) =
+            (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
+        input.ends_by = Some(clock.instant(ends_by_ns));
         let job = move || {
             // Work past its time is never started.
             if !unwanted.load(Ordering::Relaxed) && clock.now_ns() < ends_by_ns {

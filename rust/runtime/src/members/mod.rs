@@ -9,6 +9,7 @@ mod openai;
 use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ecology_core::Value;
 use ecology_core::leg::{Fault, Reply};
@@ -45,6 +46,8 @@ pub struct LegInput {
     pub content: Option<Value>,
     /// The input as the host knows it (a Python object), for members that are the host's.
     pub host: Option<Arc<dyn Any + Send + Sync>>,
+    /// When the leg's time is over, for members on a pool, which may end their work then.
+    pub ends_by: Option<Instant>,
 }
 
 /// One loaded model.
