@@ -11,6 +11,7 @@ from ..isolation.limits import ProcessLimits
 from ..isolation.member import isolated_member
 from ..policy import Policy
 from ..population import Manifest, pin
+from ..population.digest import backend_file
 
 __all__ = ["load_member"]
 
@@ -34,9 +35,9 @@ def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
             private_networks=policy.network.private_networks,
         )
         member = backend.open(root, terms)
-    if member.digest is None:
+    if member.digest is None and backend_file(manifest, root) is not None:
         pin(manifest, root)  # what was opened is what the description was checked with
-    elif manifest.digest is not None and member.digest != manifest.digest.value:
+    elif member.digest is not None and manifest.digest is not None and member.digest != manifest.digest.value:
         raise DigestMismatch(place, expected=manifest.digest.value, actual=member.digest)
     _same_labels(manifest, member.labels, place)
     return member
