@@ -72,7 +72,7 @@ __all__ = [
 
 
 # Rooms that users import from, reachable as `ecology.backends` without an import of their own.
-_ROOMS = ("backends", "checks")
+_ROOMS = ("backends", "checks", "testing")
 
 
 def __getattr__(name: str) -> Any:

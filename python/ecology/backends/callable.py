@@ -62,7 +62,7 @@ class CallableBackend(Backend):
             raise ArtifactError(self.target, "it is not callable", "name a function")
         return target  # type: ignore[no-any-return]  # checked by callable() above
 
-    def faults(self, root: Path) -> Iterator[tuple[str, str, str]]:
+    def problems(self, root: Path) -> Iterator[tuple[str, str, str]]:
         """Importing the function is the only way to know that it is there."""
         try:
             self.load(root)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from .. import _core
-from .protocol import Backend
+from .protocol import UNBOUND, Backend, Terms
 
 __all__ = ["LinearBackend"]
 
@@ -22,7 +22,7 @@ class LinearBackend(Backend):
     kind: Literal["linear"]
     path: Annotated[str, Field(min_length=1)]
 
-    def open(self, root: Path) -> _core.Member:
+    def open(self, root: Path, terms: Terms = UNBOUND) -> _core.Member:
         """Read the weights.
 
         Raises:

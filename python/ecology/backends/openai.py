@@ -8,12 +8,15 @@ another version.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from ..config import Config
+from .. import _core
+from ..errors import ArtifactError
+from .protocol import UNBOUND, Backend, Terms
 from .secret import SecretReference, read_secret
 
 __all__ = ["OpenAIBackend"]
@@ -24,7 +27,7 @@ Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
 _OWN = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options", "logprobs", "n"})
 
 
-class OpenAIBackend(Config):
+class OpenAIBackend(Backend):
     """One model on one server.
 
     * `base_url`: up to and including the version, as in `http://127.0.0.1:8000/v1`.
@@ -55,6 +58,9 @@ class OpenAIBackend(Config):
         member writes
             itself, log-probabilities of an embedding.
     """
+
+    FILES: ClassVar[tuple[str, ...]] = ("ca_file",)
+    NATIVE: ClassVar[bool] = True
 
     kind: Literal["openai"]
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2_000)]
@@ -109,8 +115,20 @@ class OpenAIBackend(Config):
         """
         return None if self.api_key is None else read_secret(self.api_key, root)
 
-    def compiled(self, root: Path, *, max_tokens: int, private_networks: bool) -> str:
-        """What the core is told, as JSON. The key is not in it."""
+    def open(self, root: Path, terms: Terms = UNBOUND) -> _core.Member:
+        """The member that the core runs; it connects at its first call.
+
+        Raises:
+            ArtifactError: its key, its certificates or its address cannot be used.
+        """
         facts: dict[str, Any] = self.model_dump(mode="json", exclude={"kind", "api_key", "ca_file"})
-        ca_file = None if self.ca_file is None else str(root / self.ca_file)
-        return json.dumps(facts | {"ca_file": ca_file, "max_tokens": max_tokens, "private_networks": private_networks})
+        facts["ca_file"] = None if self.ca_file is None else str(root / self.ca_file)
+        facts |= {"max_tokens": terms.max_output_tokens, "private_networks": terms.private_networks}
+        return _core.openai_member(json.dumps(facts), self.key(root))
+
+    def problems(self, root: Path) -> Iterator[tuple[str, str, str]]:
+        """A key that is not where `api_key` says."""
+        try:
+            self.key(root)
+        except ArtifactError as error:
+            yield "api_key", f"{error.path}: {error.problem}", error.fix

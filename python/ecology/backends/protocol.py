@@ -78,7 +78,7 @@ class Backend(Config):
         raise NotImplementedError(f"{type(self).__name__} has no load()")
 
     def open(self, root: Path, terms: Terms = UNBOUND) -> _core.Member:
-        """The member that the core runs. Only a kind that is native, or keeps to more than its time, has one of its own.
+        """The member that the core runs. Only a kind that is native, or reads its terms, has one of its own.
 
         Raises:
             ArtifactError: `load` raised, or gave something that cannot be called.
@@ -104,7 +104,7 @@ class Backend(Config):
             raise ArtifactError(f"backend {self.kind}", why, "return a function")
         return function
 
-    def faults(self, root: Path) -> Iterator[tuple[str, str, str]]:
+    def problems(self, root: Path) -> Iterator[tuple[str, str, str]]:
         """What can be said before anything is opened: the key, the problem and what to write instead. Runs when a
         description is read, so it should be quick."""
         yield from ()

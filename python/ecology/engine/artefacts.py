@@ -97,6 +97,10 @@ def _digest(model: Manifest, where: Loc, root: Path) -> Iterator[Finding]:
 def _faults(backend: Backend, root: Path) -> Iterator[tuple[str, str, str]]:
     """What the backend says of itself; a plug-in that raises here is at fault, and the others are still looked at."""
     try:
-        yield from backend.faults(root)
+        yield from backend.problems(root)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # of a plug-in
-        yield "kind", f"faults() raised {type(error).__name__}: {error}", "repair or uninstall the package of that kind"
+        yield (
+            "kind",
+            f"problems() raised {type(error).__name__}: {error}",
+            "repair or uninstall the package of that kind",
+        )
