@@ -48,7 +48,13 @@ class Decision:
 
 @final
 class Engine:
-    def __new__(cls, spec: str, members: Sequence[Member | None], router: RouterWeights | None = None) -> Engine: ...
+    def __new__(
+        cls,
+        spec: str,
+        members: Sequence[Member | None],
+        router: RouterWeights | None = None,
+        generation: int = 1,
+    ) -> Engine: ...
     def swap(self, spec: str, members: Sequence[Member | None], router: RouterWeights | None = None) -> int: ...
     @property
     def generation(self) -> int: ...

@@ -9,7 +9,7 @@ from ..backends import CallableBackend, LinearBackend, OnnxBackend
 from ..errors import ArtifactError, DigestMismatch
 from ..population import Manifest, pin
 
-__all__ = ["load_member"]
+__all__ = ["load_member", "survives_fork"]
 
 
 def load_member(manifest: Manifest, root: Path) -> _core.Member:
@@ -36,6 +36,14 @@ def load_member(manifest: Manifest, root: Path) -> _core.Member:
     assert isinstance(backend, CallableBackend)
     function = backend.load(root)
     return _core.python_member(function, "loop" if CallableBackend.is_async(function) else "thread")
+
+
+def survives_fork(manifest: Manifest) -> bool:
+    """Whether a forked child can go on with the loaded member: weights are only read, and a function is the user's own.
+
+    Everything else may hold threads, locks or connections, which a child has to open for itself.
+    """
+    return isinstance(manifest.backend, LinearBackend | CallableBackend)
 
 
 def _same_labels(manifest: Manifest, labels: list[str], path: str) -> None:

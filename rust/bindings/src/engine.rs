@@ -12,6 +12,7 @@ use ecology_runtime::carriers::{Interrupted, carry};
 use ecology_runtime::engine::{Engine as RuntimeEngine, Population};
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg};
 use ecology_runtime::members::LegInput;
+use ecology_runtime::process::Homebound;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -29,7 +30,7 @@ use crate::router::RouterWeights;
 /// Serves requests from one population at a time.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Engine {
-    engine: Arc<RuntimeEngine>,
+    engine: Homebound<RuntimeEngine>,
     /// Held while a population is compiled and swapped in, so that generations count up one by one.
     generation: Mutex<u64>,
     seed: AtomicU64,
@@ -82,12 +83,19 @@ impl Engine {
 
 #[pymethods]
 impl Engine {
-    /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models.
+    /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models; swaps are counted from
+    /// `generation`.
     #[new]
-    #[pyo3(signature = (spec, members, router=None))]
-    fn new(spec: &str, members: Vec<Option<Py<Member>>>, router: Option<&RouterWeights>) -> PyResult<Self> {
-        let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, 1)?));
-        Ok(Self { engine, generation: Mutex::new(1), seed: AtomicU64::new(0) })
+    #[pyo3(signature = (spec, members, router=None, generation=1))]
+    fn new(
+        spec: &str,
+        members: Vec<Option<Py<Member>>>,
+        router: Option<&RouterWeights>,
+        generation: u64,
+    ) -> PyResult<Self> {
+        let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, generation)?));
+        let engine = Homebound::new(engine);
+        Ok(Self { engine, generation: Mutex::new(generation), seed: AtomicU64::new(0) })
     }
 
     /// Serves another description from now on; requests in flight end under theirs. On an error nothing changes.

@@ -7,6 +7,7 @@ use ecology_runtime::Mailbox;
 use ecology_runtime::clock::Clock;
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped};
 use ecology_runtime::members::LegInput;
+use ecology_runtime::process::Homebound;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::sync::Mutex;
@@ -91,13 +92,13 @@ pub(crate) fn launched(
 /// A request under way. Not to be driven by two threads at once: the second waits.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Flight {
-    flight: Mutex<RuntimeFlight>,
+    flight: Homebound<Mutex<RuntimeFlight>>,
     clock: Clock,
 }
 
 impl Flight {
     pub(crate) fn wrap(flight: RuntimeFlight, clock: Clock) -> Self {
-        Self { flight: Mutex::new(flight), clock }
+        Self { flight: Homebound::new(Arc::new(Mutex::new(flight))), clock }
     }
 
     /// Seconds until the next look at the clock, or the answer.
@@ -130,8 +131,11 @@ impl Flight {
         self.step(py, RuntimeFlight::poll)
     }
 
-    /// Gives up: running legs are cancelled and charged.
+    /// Gives up: running legs are cancelled and charged. Does nothing in a forked child: it is its parent who is asked.
     fn cancel(&self, py: Python<'_>) {
+        if !self.flight.is_home() {
+            return;
+        }
         py.detach(|| {
             self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner).cancel();
         });

@@ -164,7 +164,8 @@ fn check(ride: &Ride) {
         assert!(leg.started_ns <= ended_ns && ended_ns <= finished.ended_ns);
         assert!(leg.outcome != Some(Outcome::Ok) || ended_ns <= leg.ends_by_ns, "late and yet ok");
         assert!(*lazy || ended_ns <= leg.ends_by_ns, "a hung leg was waited for beyond its bound");
-        assert!(leg.outcome != Some(Outcome::NotAfforded) || leg.charged == Default::default());
+        let free = [Some(Outcome::NotAfforded), Some(Outcome::Occupied)].contains(&leg.outcome);
+        assert!(!free || leg.charged == Default::default());
         assert_eq!(leg.reply.is_some(), leg.ok());
         let cut_off = matches!(leg.outcome, Some(Outcome::TimedOut | Outcome::Cancelled));
         assert!(!cut_off || leg.usage.compute_ns > 0 || ended_ns == leg.started_ns, "cut off and free");

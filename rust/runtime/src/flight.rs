@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
 use ecology_core::leg::{Fault, Reply};
@@ -19,6 +18,7 @@ use crate::clock::{Clock, thread_cpu_ns};
 use crate::engine::{Engine, Population};
 use crate::mailbox::{Mailbox, Notify, Post};
 use crate::members::{LegInput, Member, Place};
+use crate::pool::{Refused, Ticket};
 
 /// A leg that the host has to start, on its event loop.
 #[derive(Clone, Debug)]
@@ -50,8 +50,8 @@ pub struct Flight {
     journey: Option<Journey>,
     input: LegInput,
     mailbox: Arc<Mailbox>,
-    /// One flag per leg that a pool may have queued: set when nobody waits for it any more.
-    unwanted: Vec<(usize, Arc<AtomicBool>)>,
+    /// Legs that a pool took.
+    tickets: Vec<(usize, Ticket)>,
     host_legs: Vec<HostLeg>,
     host_cancels: Vec<usize>,
     wake_at_ns: u64,
@@ -78,7 +78,7 @@ impl Flight {
             journey: Some(journey),
             input,
             mailbox: Arc::new(Mailbox::new(notify)),
-            unwanted: Vec::new(),
+            tickets: Vec::new(),
             host_legs: Vec::new(),
             host_cancels: Vec::new(),
             wake_at_ns,
@@ -200,13 +200,11 @@ impl Flight {
             Place::Compute => &self.engine.compute,
             Place::Thread => &self.engine.blocking,
         };
-        let unwanted = Arc::new(AtomicBool::new(false));
-        self.unwanted.push((leg, Arc::clone(&unwanted)));
         let (member, input, mailbox) = (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
         let job = move || {
             // Work past its time is never started.
-            if !unwanted.load(Ordering::Relaxed) && clock.now_ns() < ends_by_ns {
+            if clock.now_ns() < ends_by_ns {
                 let started_ns = thread_cpu_ns();
                 let result = call(member.as_ref(), &input);
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
@@ -215,9 +213,14 @@ impl Flight {
         };
         // Waking a thread may cost this one its core for a while: that is not its processor time.
         let cpu_ns = thread_cpu_ns();
-        let refused = pool.submit(Box::new(job)).is_err();
+        let taken = pool.submit(&self.population.snapshot.model(model).id, Box::new(job));
         self.overhead_ns += thread_cpu_ns().saturating_sub(cpu_ns).max(1);
-        refused.then(|| Fault::Failed("no thread could be started for it".into()))
+        match taken {
+            Ok(ticket) => self.tickets.push((leg, ticket)),
+            Err(refused @ Refused::NoThread) => return Some(Fault::Failed(refused.to_string())),
+            Err(refused @ Refused::Occupied(_)) => return Some(Fault::Occupied(refused.to_string())),
+        }
+        None
     }
 
     fn call_inline(&self, model: ModelIndex, clock: Clock) -> (Result<Reply, Fault>, u64) {
@@ -231,8 +234,8 @@ impl Flight {
     }
 
     fn forget(&mut self, leg: usize) {
-        match self.unwanted.iter().find(|(at, _)| *at == leg) {
-            Some((_, unwanted)) => unwanted.store(true, Ordering::Relaxed),
+        match self.tickets.iter().find(|(at, _)| *at == leg) {
+            Some((_, ticket)) => ticket.abandon(),
             None => self.host_cancels.push(leg),
         }
     }

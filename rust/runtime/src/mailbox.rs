@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use ecology_core::leg::{Fault, Reply};
-use parking_lot::{Condvar, Mutex};
+use ecology_core::sync::{Condvar, Mutex};
 
 /// A leg that has ended, and how; and the processor time that it took, if the reply does not say.
 #[derive(Debug)]
@@ -50,9 +50,7 @@ impl Mailbox {
         match &self.notify {
             Some(notify) if first => notify(),
             Some(_) => {}
-            None => {
-                self.arrived.notify_one();
-            }
+            None => self.arrived.notify_one(),
         }
     }
 
@@ -63,8 +61,7 @@ impl Mailbox {
 
     /// Waits for post until `until`, then takes what is there.
     pub(crate) fn wait(&self, until: Instant) -> Vec<Post> {
-        let mut posts = self.posts.lock();
-        while posts.is_empty() && !self.arrived.wait_until(&mut posts, until).timed_out() {}
+        let mut posts = self.arrived.wait_while_until(self.posts.lock(), until, |posts| posts.is_empty());
         std::mem::take(&mut *posts)
     }
 }

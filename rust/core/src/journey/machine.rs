@@ -137,6 +137,7 @@ impl Journey {
             Err(Fault::Failed(_)) => Outcome::Failed,
             Err(Fault::BadOutput(_)) => Outcome::BadOutput,
             Err(Fault::Panicked(_)) => Outcome::Panicked,
+            Err(Fault::Occupied(_)) => Outcome::Occupied,
         };
         match checked {
             Ok(reply) if outcome == Outcome::Ok => leg.reply = Some(reply),

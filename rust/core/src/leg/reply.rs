@@ -33,13 +33,17 @@ pub enum Fault {
     BadOutput(String),
     /// It panicked. The leg is lost, the process is not.
     Panicked(String),
+    /// It was not called: earlier calls that have not returned hold all of its threads.
+    Occupied(String),
 }
 
 impl Fault {
     /// The words for it.
     pub fn text(&self) -> &str {
         match self {
-            Fault::Failed(text) | Fault::BadOutput(text) | Fault::Panicked(text) => text,
+            Fault::Failed(text) | Fault::BadOutput(text) | Fault::Panicked(text) | Fault::Occupied(text) => {
+                text
+            }
         }
     }
 }

@@ -41,6 +41,7 @@ fn random_result(chance: &mut Chance) -> Result<Reply, Fault> {
     let output = match chance.below(12) {
         0 => return Err(Fault::Failed("it said so".into())),
         1 => return Err(Fault::Panicked("it fell over".into())),
+        2 if chance.percent(50) => return Err(Fault::Occupied("it is full".into())),
         2 => "perhaps".into(),
         3 => vector(f32::NAN),
         4 => vector(f32::INFINITY),
@@ -63,6 +64,7 @@ fn expected(result: &Result<Reply, Fault>, model: &Model, late: bool) -> Outcome
         Err(Fault::Failed(_)) => return Outcome::Failed,
         Err(Fault::Panicked(_)) => return Outcome::Panicked,
         Err(Fault::BadOutput(_)) => return Outcome::BadOutput,
+        Err(Fault::Occupied(_)) => return Outcome::Occupied,
         Ok(reply) => reply,
     };
     let sure = reply.confidence.is_none_or(|c| (0.0..=1.0).contains(&c));
