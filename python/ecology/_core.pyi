@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 __version__: str
 
+def exiting() -> None: ...
+def forked() -> None: ...
+
 @final
 class Answer:
     @property

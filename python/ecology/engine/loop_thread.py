@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 import time
@@ -51,6 +52,30 @@ async def deliver(function: Callable[[Any], Awaitable[Any]], data: Any, post: _c
         post.done(result)
 
 
+class _Running:
+    """One leg on a loop. Its coroutine is made there: one that a closed loop never came to would complain."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, leg: Leg) -> None:
+        self._loop = loop
+        self._leg: Leg | None = leg
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        if self._leg is not None:
+            _, function, data, post = self._leg
+            self._task = self._loop.create_task(deliver(function, data, post))
+
+    def cancel(self) -> None:
+        """From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed: the process exits
+            self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        self._leg = None
+        if self._task is not None:
+            self._task.cancel()
+
+
 class _Loop:
     """An event loop on a daemon thread of its own."""
 
@@ -60,18 +85,14 @@ class _Loop:
         self._thread = threading.Thread(target=self.loop.run_forever, name="ecology-loop", daemon=True)
         self._thread.start()
 
-    def start(self, leg: Leg) -> Any:
-        """Start a leg; gives what cancels it."""
-        _, function, data, post = leg
+    def start(self, leg: Leg) -> _Running:
+        """Start a leg."""
         if self._asked_at is None:
             self._asked_at = time.monotonic()
             self.loop.call_soon_threadsafe(self._moves)
-        running = deliver(function, data, post)
-        try:
-            return asyncio.run_coroutine_threadsafe(running, self.loop)
-        except RuntimeError:  # it was closed: the process exits
-            running.close()
-            raise
+        running = _Running(self.loop, leg)
+        self.loop.call_soon_threadsafe(running.begin)
+        return running
 
     def is_blocked(self) -> bool:
         """Whether it has not come to what it was asked for a while ago."""
@@ -105,20 +126,20 @@ class LoopThread:
     _of_parents: ClassVar[list[_Loop]] = []
 
     def __init__(self) -> None:
-        self._tasks: dict[int, Any] = {}
+        self._running_legs: dict[int, _Running] = {}
 
     def submit(self, legs: list[Leg]) -> None:
         """Start each leg."""
         loop = self._running()
         for leg in legs:
-            self._tasks[leg[0]] = loop.start(leg)
+            self._running_legs[leg[0]] = loop.start(leg)
 
     def cancel(self, numbers: list[int]) -> None:
         """Cancel legs that nobody waits for any more."""
         for number in numbers:
-            task = self._tasks.pop(number, None)
-            if task is not None:
-                task.cancel()
+            running = self._running_legs.pop(number, None)
+            if running is not None:
+                running.cancel()
 
     @classmethod
     def _running(cls) -> _Loop:

@@ -58,6 +58,7 @@ def opening() -> threading.Lock:
 def _renew() -> None:
     global _opening
     _opening = threading.Lock()
+    _core.forked()
 
 
 if hasattr(os, "register_at_fork"):

@@ -20,12 +20,14 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyString};
 
 use crate::answer::Answer;
+use crate::call::call;
 use crate::convert::{RequestArgs, json_to_py, request};
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
 use crate::member::Member;
 use crate::router::RouterWeights;
+use crate::section::{Section, attached, detached, outside};
 
 /// Serves requests from one population at a time.
 #[pyclass(frozen, module = "ecology._core")]
@@ -137,30 +139,35 @@ impl Engine {
         submit: Option<Py<PyAny>>,
         cancel: Option<Py<PyAny>>,
     ) -> PyResult<Answer> {
-        let result = py.detach(|| {
+        let _section = Section::enter(py);
+        // Freed inside the section.
+        let (submit, cancel) = (submit, cancel);
+        let result = detached(py, || {
             let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
             let flight =
                 RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
             // What interrupted the wait: the exception that is raised in place of an answer.
             let raised = RefCell::new(None);
             let launch = |legs: Vec<HostLeg>, mailbox: &Arc<Mailbox>| {
-                let launched = Python::attach(|py| launched(py, submit.as_ref(), legs, mailbox, &input));
+                let launched =
+                    attached(|py| launched(py, submit.as_ref(), legs, mailbox, &input)).unwrap_or(Ok(()));
                 launched.map_err(|error| {
                     raised.replace(Some(error));
                     Interrupted
                 })
             };
             let stop = |legs: Vec<usize>| {
-                if let Some(cancel) = &cancel
-                    && let Err(error) = Python::attach(|py| cancel.call1(py, (legs,)).map(drop))
-                {
-                    // Cancelling is a courtesy: the answer leaves either way. An interruption is noticed at the next look.
-                    Python::attach(|py| error.write_unraisable(py, None));
-                }
+                let Some(cancel) = &cancel else { return };
+                attached(|py| {
+                    if let Err(error) = call(cancel.bind(py), (legs,), None) {
+                        // Cancelling is a courtesy: the answer leaves either way. An interruption is noticed at the next look.
+                        error.write_unraisable(py, None);
+                    }
+                });
             };
-            let check = || match Python::attach(|py| py.check_signals()) {
-                Ok(()) => false,
-                Err(error) => {
+            let check = || match attached(|py| outside(py, || py.check_signals())) {
+                None | Some(Ok(())) => false,
+                Some(Err(error)) => {
                     raised.replace(Some(error));
                     true
                 }
@@ -190,10 +197,11 @@ impl Engine {
         let notify = notify.map(|callback| {
             // A loop that is closed meanwhile has nobody left to tell.
             Box::new(move || {
-                Python::try_attach(|py| callback.call0(py).map(drop));
+                attached(|py| call(callback.bind(py), (), None).map(drop));
             }) as Box<dyn Fn() + Send + Sync>
         });
-        let flight = py.detach(|| {
+        let _section = Section::enter(py);
+        let flight = detached(py, || {
             let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
             RuntimeFlight::begin(&self.engine, population, request, input, notify, began_ns)
         });
@@ -204,7 +212,8 @@ impl Engine {
     /// Admits and routes, and starts nothing.
     #[pyo3(signature = (text, args=None))]
     fn route(&self, py: Python<'_>, text: &str, args: Option<RequestArgs>) -> PyResult<Decision> {
-        let routed = py.detach(|| self.routed(text, args.as_ref()));
+        let _section = Section::enter(py);
+        let routed = detached(py, || self.routed(text, args.as_ref()));
         let routed = routed.map_err(|refused| errors::refusal(py, &refused))?;
         Ok(Decision::wrap(Arc::new(routed)))
     }

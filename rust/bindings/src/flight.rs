@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ecology_core::leg::Fault;
 use ecology_runtime::Mailbox;
 use ecology_runtime::clock::Clock;
-use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped};
+use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped, guarded};
 use ecology_runtime::members::LegInput;
 use ecology_runtime::process::Homebound;
 use pyo3::exceptions::PyException;
@@ -13,7 +13,9 @@ use pyo3::prelude::*;
 use std::sync::Mutex;
 
 use crate::answer::Answer;
+use crate::call::call;
 use crate::member::{PythonMember, fault, host_input, reply};
+use crate::section::{Section, detached};
 
 /// Where the result of one leg is delivered. May be used from any thread; the second delivery is ignored.
 #[pyclass(frozen, module = "ecology._core")]
@@ -32,11 +34,13 @@ impl Post {
 
     /// The member returned this.
     fn done(&self, result: &Bound<'_, PyAny>) {
-        self.mailbox.post(self.leg, reply(result));
+        let _section = Section::enter(result.py());
+        self.mailbox.post(self.leg, guarded(|| reply(result)));
     }
 
     /// The member raised this.
     fn failed(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        let _section = Section::enter(py);
         self.mailbox.post(self.leg, Err(fault(py, &PyErr::from_value(error))));
     }
 }
@@ -74,7 +78,7 @@ pub(crate) fn launched(
     let numbers: Vec<usize> = legs.iter().map(|leg| leg.leg).collect();
     let started = match submit {
         Some(submit) => {
-            launches(py, legs, mailbox, input).and_then(|legs| submit.call1(py, (legs,)).map(drop))
+            launches(py, legs, mailbox, input).and_then(|legs| call(submit.bind(py), (legs,), None).map(drop))
         }
         None => Err(pyo3::exceptions::PyRuntimeError::new_err("no event loop was given")),
     };
@@ -107,8 +111,9 @@ impl Flight {
         py: Python<'_>,
         step: impl FnOnce(&mut RuntimeFlight) -> Option<Pumped> + Send,
     ) -> PyResult<(Option<Answer>, f64)> {
+        let _section = Section::enter(py);
         let pumped =
-            py.detach(|| step(&mut self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner)));
+            detached(py, || step(&mut self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner)));
         match pumped {
             Some(Pumped::Done(finished)) => Ok((Some(Answer::wrap(py, finished)?), 0.0)),
             Some(Pumped::Waiting { wake_at_ns }) => {
@@ -143,7 +148,8 @@ impl Flight {
 
     /// Legs that the loop has to start: `(leg number, callable, input, post)`; each is handed out once.
     fn take_legs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Launch<'py>>> {
-        let (legs, mailbox, input) = py.detach(|| {
+        let _section = Section::enter(py);
+        let (legs, mailbox, input) = detached(py, || {
             let mut flight = self.flight.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             (flight.take_host_legs(), Arc::clone(flight.mailbox()), flight.input().clone())
         });

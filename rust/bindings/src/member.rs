@@ -12,8 +12,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::call::call;
 use crate::convert::py_to_value;
 use crate::errors;
+use crate::section::attached;
 
 /// A loaded model, ready to be put into an engine.
 #[pyclass(frozen, module = "ecology._core")]
@@ -80,7 +82,8 @@ pub(crate) fn linear_member(py: Python<'_>, path: PathBuf) -> PyResult<Member> {
 
 /// A member that is a Python callable. `place` is `compute`, `thread` or `loop`.
 #[pyfunction]
-pub(crate) fn python_member(callable: Py<PyAny>, place: &str) -> PyResult<Member> {
+pub(crate) fn python_member(py: Python<'_>, callable: Py<PyAny>, place: &str) -> PyResult<Member> {
+    reply_class(py)?;
     let place = match place {
         "compute" => Place::Compute,
         "thread" => Place::Thread,
@@ -110,14 +113,14 @@ impl members::Member for PythonMember {
     }
 
     fn call(&self, input: &LegInput) -> Result<Reply, Fault> {
-        let attached = Python::try_attach(|py| {
+        let called = attached(|py| {
             let input = host_input(py, input);
-            match self.callable.bind(py).call1((input,)) {
+            match call(self.callable.bind(py), (input,), None) {
                 Ok(object) => reply(&object),
                 Err(error) => Err(fault(py, &error)),
             }
         });
-        attached.unwrap_or_else(|| Err(Fault::Failed("the interpreter is shutting down".into())))
+        called.unwrap_or_else(|| Err(Fault::Failed("the interpreter is shutting down".into())))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -150,9 +153,13 @@ pub(crate) fn reply(object: &Bound<'_, PyAny>) -> Result<Reply, Fault> {
 }
 
 fn is_reply(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(object.get_type().is(reply_class(object.py())?))
+}
+
+/// Imported when a member is made: an import runs Python code, which a thread that outlives the interpreter must not.
+fn reply_class<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyType>> {
     static REPLY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let class = REPLY.import(object.py(), "ecology.messages", "Reply")?;
-    Ok(object.get_type().is(class))
+    REPLY.import(py, "ecology.messages", "Reply")
 }
 
 /// An exception as a fault of the leg.

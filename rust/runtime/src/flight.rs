@@ -267,7 +267,12 @@ fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
 
 /// Calls a member; a panic in it fails this leg and nothing else.
 fn call(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
-    catch_unwind(AssertUnwindSafe(|| member.call(input))).unwrap_or_else(|panic| {
+    guarded(|| member.call(input))
+}
+
+/// A panic in `work` as a fault.
+pub fn guarded(work: impl FnOnce() -> Result<Reply, Fault>) -> Result<Reply, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Fault::Panicked(text.unwrap_or_else(|| "a panic without words".into())))
