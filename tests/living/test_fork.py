@@ -158,7 +158,9 @@ asyncio.run(main())
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_workers_answer(tmp_path: Path, method: str) -> None:
     population(tmp_path)
-    program = HEAD + f"""
+    program = (
+        HEAD
+        + f"""
 import multiprocessing
 e = None
 def start(folder):
@@ -175,6 +177,7 @@ if __name__ == "__main__":
         pool.close()
         pool.join()
 """
+    )
     (tmp_path / "program.py").write_text(program)
     code = f"import subprocess, sys\nsys.exit(subprocess.run([{sys.executable!r}, 'program.py']).returncode)\n"
     assert ended(run(tmp_path, code)) == (0, "['a', 'b', 'c']", "")

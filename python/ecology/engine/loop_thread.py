@@ -55,8 +55,9 @@ async def deliver(function: Callable[[Any], Awaitable[Any]], data: Any, post: _c
 class _Running:
     """One leg on a loop. Its coroutine is made there: one that a closed loop never came to would complain."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, leg: Leg) -> None:
-        self._loop = loop
+    def __init__(self, owner: _Loop, leg: Leg) -> None:
+        self._owner = owner
+        self._loop = owner.loop
         self._leg: Leg | None = leg
         self._task: asyncio.Task[None] | None = None
 
@@ -64,6 +65,7 @@ class _Running:
         if self._leg is not None:
             _, function, data, post = self._leg
             self._task = self._loop.create_task(deliver(function, data, post))
+            self._owner.follow(self._task)
 
     def cancel(self) -> None:
         """From any thread."""
@@ -81,23 +83,29 @@ class _Loop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self._asked_at: float | None = None
+        self._under_way = 0
+        self._moved_at = 0.0
+        self._ticking: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self.loop.run_forever, name="ecology-loop", daemon=True)
         self._thread.start()
 
     def start(self, leg: Leg) -> _Running:
         """Start a leg."""
-        if self._asked_at is None:
-            self._asked_at = time.monotonic()
-            self.loop.call_soon_threadsafe(self._moves)
-        running = _Running(self.loop, leg)
+        running = _Running(self, leg)
         self.loop.call_soon_threadsafe(running.begin)
         return running
 
     def is_blocked(self) -> bool:
-        """Whether it has not come to what it was asked for a while ago."""
-        asked_at = self._asked_at
-        return asked_at is not None and time.monotonic() - asked_at > BLOCKED_AFTER_S
+        """Whether legs are under way and it has not moved for a while."""
+        return self._under_way > 0 and time.monotonic() - self._moved_at > BLOCKED_AFTER_S
+
+    def follow(self, task: asyncio.Task[None]) -> None:
+        """On the loop: one more leg is under way, until its task is done."""
+        self._moved_at = time.monotonic()
+        self._under_way += 1
+        if self._under_way == 1:
+            self._tick()
+        task.add_done_callback(self._done)
 
     def end(self) -> None:
         """Cancel what runs, and stop; a loop that is blocked is left to end with the process."""
@@ -106,8 +114,15 @@ class _Loop:
         if not self._thread.is_alive():
             self.loop.close()
 
-    def _moves(self) -> None:
-        self._asked_at = None
+    def _done(self, _: object) -> None:
+        self._moved_at = time.monotonic()
+        self._under_way -= 1
+        if self._under_way == 0 and self._ticking is not None:
+            self._ticking.cancel()
+
+    def _tick(self) -> None:
+        self._moved_at = time.monotonic()
+        self._ticking = self.loop.call_later(BLOCKED_AFTER_S / 4, self._tick)
 
     def _cancel_all(self) -> None:
         tasks = asyncio.all_tasks(self.loop)
