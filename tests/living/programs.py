@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.populations import model, write
+from tests.populations import MEMBERS, model, write
 
 HEAD = "import asyncio, os, signal, sys, threading, time\nimport ecology as eco\n"
 OPENED = HEAD + "e = eco.Ecology.open('.')\n"
@@ -51,8 +51,6 @@ async def interrupts_async(_):
 
 def population(folder: Path, *models: dict[str, Any], **policy: Any) -> Path:
     """A description with `EXTRA` beside it; by default one member of each kind."""
-    from tests.populations import MEMBERS
-
     (folder / "models.py").write_bytes(MEMBERS.read_bytes() + EXTRA.encode())
     names = ["echo", "hang", "hang-async", "where-am-i", "block", "block-async", "sleepy", "process"]
     return write(folder, models or [model(name, timeout_ms=LONG_MS) for name in names], policy)

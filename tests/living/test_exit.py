@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.living.programs import OPENED, ended, population
+from tests.living.programs import OPENED, ended, population, run
+from tests.populations import model
 
 KINDS = ["echo", "sleepy", "hang", "block", "where-am-i", "hang-async", "block-async"]
 PAUSES_S = [0.0, 0.001, 0.02, 0.1]
@@ -90,28 +91,20 @@ async def test_two_hundred_exits_in_every_phase_are_clean(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["sleepy", "where-am-i"])
 def test_a_thread_that_is_no_daemon_gets_its_answer_before_the_process_exits(tmp_path: Path, kind: str) -> None:
-    from tests.living.programs import run
 
     population(tmp_path)
     code = f"threading.Thread(target=lambda: print(e.answer('hi', model='{kind}').output)).start()\n"
     assert ended(run(tmp_path, OPENED + code)) == (0, "hi", "")
 
 
-@pytest.mark.parametrize("early", [True, False], ids=["registered first", "registered last"])
-def test_a_handler_at_exit_may_still_ask(tmp_path: Path, early: bool) -> None:
-    from tests.living.programs import HEAD, run
+def test_a_handler_at_exit_may_still_ask(tmp_path: Path) -> None:
 
     population(tmp_path)
-    handler = "import atexit\natexit.register(lambda: print(e.answer('hi', model='where-am-i').output))\n"
-    opened = "e = eco.Ecology.open('.')\ne.answer('hi', model='where-am-i')\n"
-    code = HEAD + (handler + opened if early else opened + handler)
-    assert ended(run(tmp_path, code)) == (0, "hi", "")
+    code = "import atexit\natexit.register(lambda: print(e.answer('hi', model='sleepy').output))\n"
+    assert ended(run(tmp_path, OPENED + code)) == (0, "hi", "")
 
 
 def test_a_loop_that_is_closed_over_a_request_gives_its_budget_back(tmp_path: Path) -> None:
-    from tests.living.programs import run
-    from tests.populations import model
-
     population(tmp_path, model("hang", timeout_ms=60_000, price={"usd_per_call": 0.5}), budgets={"team": {"usd": 1}})
     code = """
 async def main():
