@@ -81,7 +81,17 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(home, __name__), name)
+    try:
+        value = getattr(importlib.import_module(home, __name__), name)
+    except ImportError as error:
+        if "subinterpreter" not in str(error):
+            raise
+        raise ImportError(
+            "ecology does not run in a sub-interpreter: its core and pydantic's load once in a process; "
+            "use it in the main interpreter, whose threads answer without the GIL, or in another process",
+            name=error.name,
+            path=error.path,
+        ) from error
     globals()[name] = value
     return value
 

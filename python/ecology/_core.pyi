@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 __version__: str
 
+def exiting() -> None: ...
+def forked() -> None: ...
+
 @final
 class Answer:
     @property
@@ -56,7 +59,13 @@ class Decision:
 
 @final
 class Engine:
-    def __new__(cls, spec: str, members: Sequence[Member | None], router: RouterWeights | None = None) -> Engine: ...
+    def __new__(
+        cls,
+        spec: str,
+        members: Sequence[Member | None],
+        router: RouterWeights | None = None,
+        generation: int = 1,
+    ) -> Engine: ...
     def swap(self, spec: str, members: Sequence[Member | None], router: RouterWeights | None = None) -> int: ...
     @property
     def generation(self) -> int: ...

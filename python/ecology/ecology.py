@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from . import _core
 from .engine.async_carrier import carry
 from .engine.description import Description, read_description
-from .engine.handle import Compiled, compile_population, engine_of
+from .engine.handle import Compiled, compile_population
 from .engine.loop_thread import LoopThread, submit
 from .engine.request import Request, bounded_input, core_arguments
-from .errors import Closed, Forked, InvalidRequest, RunningLoop, UnknownAccount
+from .engine.serving import Serving, of_this_process, opening
+from .errors import Closed, InvalidRequest, RunningLoop, UnknownAccount
 from .policy import Budget
 
 __all__ = ["Ecology", "Savings"]
@@ -58,6 +59,9 @@ class Ecology:
     """A population that serves, safe to share between threads. Requests in flight end under the snapshot they began
     with.
 
+    It may be opened before a fork (gunicorn's `preload_app`): each child serves the same population with budgets and
+    counters of its own, which begin at zero.
+
     Use it as a context manager, or call `close()`.
     """
 
@@ -67,11 +71,8 @@ class Ecology:
         Raises:
             InvalidPopulation: with everything that cannot be loaded.
         """
-        compiled = compile_population(description)
-        # One value, so that nobody sees the engine of one population beside the description of another.
-        self._state: tuple[_core.Engine, Compiled] | None = (engine_of(compiled), compiled)
+        self._state: Serving | None = Serving.begin(compile_population(description))
         self._swapping = threading.Lock()
-        self._process = os.getpid()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -107,8 +108,10 @@ class Ecology:
             NoEligibleModel: with the reasons by model.
             BudgetExhausted, DeadlineExceeded, AllLegsFailed: with the facts as fields.
             RunningLoop: async members, and this thread runs an event loop; use `aanswer`.
+            Forked: this is a forked child, and a model cannot be opened again here.
         """
-        engine, compiled = self._serving()
+        serving = self._serving()
+        engine, compiled = serving.engine, serving.compiled
         stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
         text, host, arguments = self._read(compiled, input, stated)
         if not compiled.uses_loop:
@@ -132,7 +135,8 @@ class Ecology:
         seed: int | None = None,
     ) -> _core.Answer:
         """`answer` on the caller's event loop, where async members run with the caller's context variables."""
-        engine, compiled = self._serving()
+        serving = self._serving()
+        engine, compiled = serving.engine, serving.compiled
         stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
         text, host, arguments = self._read(compiled, input, stated)
         return await carry(lambda bridge: engine.flight(text, host, arguments, bridge))
@@ -155,7 +159,8 @@ class Ecology:
         Raises:
             InvalidRequest, NoEligibleModel, BudgetExhausted: as `answer`.
         """
-        engine, compiled = self._serving()
+        serving = self._serving()
+        engine, compiled = serving.engine, serving.compiled
         stated = (task, language, data_class, jurisdiction, model, account, budget, None, seed)
         text, _, arguments = self._read(compiled, input, stated)
         return engine.route(text, arguments)
@@ -164,7 +169,8 @@ class Ecology:
 
     def savings(self) -> Savings:
         """What was spent, against always asking the baseline (the policy's, else the dearest large model)."""
-        engine, compiled = self._serving()
+        serving = self._serving()
+        engine, compiled = serving.engine, serving.compiled
         requests, cost, baseline_cost = engine.savings()
         rows = engine.counters()
         legs = [row for row in rows if row["role"] != "overhead"]
@@ -189,42 +195,42 @@ class Ecology:
 
     def counters(self) -> list[dict[str, Any]]:
         """Lossless sums by account, model, task and role; role `overhead` is the orchestration itself."""
-        return self._serving()[0].counters()
+        return self._serving().engine.counters()
 
     def accounts(self) -> list[dict[str, Any]]:
         """Limit, committed, reserved and overrun by account and resource."""
-        return self._serving()[0].accounts()
+        return self._serving().engine.accounts()
 
     def take_events(self, most: int = 1024) -> list[dict[str, Any]]:
         """Take at most `most` attributions of finished requests, oldest first; what did not fit is counted as
         dropped."""
-        return self._serving()[0].take_events(most)
+        return self._serving().engine.take_events(most)
 
     def event_counts(self) -> tuple[int, int]:
         """Events so far, and how many of them were dropped."""
-        return self._serving()[0].event_counts()
+        return self._serving().engine.event_counts()
 
     # --- population ---------------------------------------------------------------------------------------
 
     @property
     def description(self) -> Description:
         """What is served."""
-        return self._serving()[1].description
+        return self._serving().compiled.description
 
     @property
     def generation(self) -> int:
         """Counts the swaps; the first population is 1."""
-        return self._serving()[0].generation
+        return self._serving().engine.generation
 
     @property
     def digest(self) -> str:
         """SHA-256 of the snapshot, router weights included."""
-        return self._serving()[0].digest
+        return self._serving().engine.digest
 
     @property
     def snapshot(self) -> str:
         """The compiled snapshot as JSON, which `replay` takes."""
-        return self._serving()[1].spec
+        return self._serving().compiled.spec
 
     def reload(self, source: Description | str | os.PathLike[str] | None = None) -> int:
         """Serve another description (or the same file again) from now on; what was spent is kept.
@@ -232,13 +238,13 @@ class Ecology:
         Raises:
             InvalidPopulation: nothing changes, the previous snapshot keeps serving.
         """
-        engine, compiled = self._serving()
+        serving = self._serving()
         if not isinstance(source, Description):
-            source = read_description(compiled.description.source if source is None else source)
+            source = read_description(serving.compiled.description.source if source is None else source)
         fresh = compile_population(source)
         with self._swapping:
-            generation = engine.swap(fresh.spec, fresh.members, fresh.router)
-            self._state = (engine, fresh)
+            generation = serving.engine.swap(fresh.spec, fresh.members, fresh.router)
+            self._state = replace(serving, compiled=fresh, generation=generation)
         return generation
 
     def close(self) -> None:
@@ -261,14 +267,23 @@ class Ecology:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _serving(self) -> tuple[_core.Engine, Compiled]:
-        state = self._state
-        if state is None:
+    def _serving(self) -> Serving:
+        serving = self._state
+        if serving is None:
             raise Closed
-        # A lock that another thread held at the fork would never be released in this process.
-        if self._process != os.getpid():
-            raise Forked
-        return state
+        return serving if serving.process == os.getpid() else self._opened_again()
+
+    def _opened_again(self) -> Serving:
+        """In a forked child, at its first use: its own engine. Whoever comes meanwhile waits for it."""
+        with opening():
+            serving = self._state
+            if serving is None:
+                raise Closed
+            if serving.process != os.getpid():
+                serving = of_this_process(serving)
+                self._swapping = threading.Lock()  # a thread of the parent may have held the other one
+                self._state = serving
+            return serving
 
     def _read(self, compiled: Compiled, data: Any, stated: tuple[Any, ...]) -> tuple[str, Any, dict[str, Any] | None]:
         """The text to route by, what members are given (as it came, but bytes as text), and what is stated."""

@@ -21,7 +21,7 @@
     │   ├── NoEligibleModel      admission excluded every model; says why for each
     │   ├── RunningLoop          a blocking call inside a running event loop
     │   ├── Closed               the ecology was closed
-    │   └── Forked               it was opened in the process that this one was forked from
+    │   └── Forked               something cannot be opened again in the child of a fork
     └── NotYet                   the same request may succeed later
         ├── BudgetExhausted      an account on the request's path cannot afford it
         ├── DeadlineExceeded     no leg finished in time
@@ -348,10 +348,17 @@ class Closed(Never):
 
 @dataclass(eq=False)
 class Forked(Never):
-    """Threads and locks do not survive a fork."""
+    """A forked child opens for itself what does not survive a fork, and something cannot be opened again."""
+
+    source: str = ""
+    violations: Sequence[Violation] = ()
 
     def __str__(self) -> str:
-        return "this ecology was opened in another process; call Ecology.open(…) after the fork, in each worker"
+        lines = "".join(f"\n  {v}" for v in self.violations)
+        return (
+            f"{self.source}: it was opened before a fork and cannot be opened again in this process:"
+            f"{lines}\nrestore these, or call Ecology.open(…) after the fork, in each worker"
+        )
 
 
 # --- carrying out -----------------------------------------------------------------------------------------

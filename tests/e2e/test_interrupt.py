@@ -72,26 +72,3 @@ def test_an_interruption_while_waiting_cancels_the_async_member(tmp_path: Path) 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["interrupted", "True"], done.stderr
-
-
-def test_a_fork_is_told_so_and_never_hangs(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    population(tmp_path, "turned").close()
-    code = (
-        "import os, ecology as eco\n"
-        "from ecology.errors import Forked\n"
-        "e = eco.Ecology.open('.')\n"
-        "e.answer('go')\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    try:\n        e.answer('go')\n"
-        "    except Forked:\n"
-        "        with eco.Ecology.open('.') as mine:\n            mine.answer('go')\n"
-        "        os._exit(7)\n"
-        "    os._exit(1)\n"
-        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == ["7"], done.stderr

@@ -6,19 +6,20 @@ Everything that can fail happens before the swap, so that a description with an 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import _core
 from ..backends import LinearBackend
 from ..errors import ArtifactError, InvalidPopulation, Violation
-from ..population import Role
+from ..population import Manifest, Role
 from .compile import baseline_of, compile_description
 from .description import Description
-from .members import load_member
+from .members import load_member, survives_fork
 
-__all__ = ["Compiled", "compile_population", "engine_of"]
+__all__ = ["Compiled", "compile_population", "engine_of", "reopened"]
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,12 @@ def compile_population(description: Description) -> Compiled:
     Raises:
         InvalidPopulation: with everything that cannot be loaded, each with its place.
     """
-    violations: list[Violation] = []
-    members: list[_core.Member | None] = []
-    for index, model in enumerate(description.models):
-        member = None
-        if model.role.answers and model.stage.serves:
-            try:
-                member = load_member(model, description.root, description.policy)
-            except ArtifactError as error:
-                violations.append(
-                    Violation(f"models.{index} ({model.id})", f"{error.path}: {error.problem}", error.fix)
-                )
-        members.append(member)
+
+    def load(_: int, model: Manifest) -> _core.Member | None:
+        serves = model.role.answers and model.stage.serves
+        return load_member(model, description.root, description.policy) if serves else None
+
+    members, violations = _loaded(description, load)
     router = None
     try:
         router = _router(description)
@@ -71,9 +66,45 @@ def compile_population(description: Description) -> Compiled:
     )
 
 
-def engine_of(compiled: Compiled) -> _core.Engine:
-    """A new engine that serves it."""
-    return _core.Engine(compiled.spec, compiled.members, compiled.router)
+def reopened(compiled: Compiled) -> Compiled:
+    """The same in a forked child, with those members opened afresh that do not survive a fork.
+
+    Raises:
+        InvalidPopulation: with everything that cannot be opened again, or is no longer what the description names.
+    """
+    description = compiled.description
+
+    def again(index: int, model: Manifest) -> _core.Member | None:
+        member = compiled.members[index]
+        if member is None or survives_fork(model):
+            return member
+        return load_member(model, description.root, description.policy)
+
+    members, violations = _loaded(description, again)
+    if violations:
+        raise InvalidPopulation(description.source, violations)
+    return replace(compiled, members=members)
+
+
+def engine_of(compiled: Compiled, generation: int = 1) -> _core.Engine:
+    """A new engine that serves it; swaps are counted from `generation`."""
+    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation)
+
+
+def _loaded(
+    description: Description, load: Callable[[int, Manifest], _core.Member | None]
+) -> tuple[list[_core.Member | None], list[Violation]]:
+    """One member (or None) for each model, and what could not be loaded."""
+    members: list[_core.Member | None] = []
+    violations: list[Violation] = []
+    for index, model in enumerate(description.models):
+        member = None
+        try:
+            member = load(index, model)
+        except ArtifactError as error:
+            violations.append(Violation(f"models.{index} ({model.id})", f"{error.path}: {error.problem}", error.fix))
+        members.append(member)
+    return members, violations
 
 
 def _router(description: Description) -> _core.RouterWeights | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import _core
-from ..backends import Terms
+from ..backends import CallableBackend, LinearBackend, Terms
 from ..errors import ArtifactError, DigestMismatch
 from ..isolation.limits import ProcessLimits
 from ..isolation.member import isolated_member
@@ -13,7 +13,7 @@ from ..policy import Policy
 from ..population import Manifest, pin
 from ..population.digest import backend_file
 
-__all__ = ["load_member"]
+__all__ = ["load_member", "survives_fork"]
 
 
 def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
@@ -41,6 +41,14 @@ def load_member(manifest: Manifest, root: Path, policy: Policy) -> _core.Member:
         raise DigestMismatch(place, expected=manifest.digest.value, actual=member.digest)
     _same_labels(manifest, member.labels, place)
     return member
+
+
+def survives_fork(manifest: Manifest) -> bool:
+    """Whether a forked child can go on with the loaded member: weights are only read, and a function is the user's own.
+
+    Everything else may hold threads, locks or connections, which a child has to open for itself.
+    """
+    return manifest.isolation == "none" and isinstance(manifest.backend, LinearBackend | CallableBackend)
 
 
 def _same_labels(manifest: Manifest, labels: list[str], path: str) -> None:

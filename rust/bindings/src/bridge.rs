@@ -13,7 +13,9 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 
+use crate::call::call;
 use crate::flight::{Flight, Resumed};
+use crate::section::{Section, attached, detached};
 
 /// Requests for which post has come.
 pub(crate) struct Arrivals {
@@ -43,7 +45,7 @@ impl Arrivals {
             #[cfg(target_os = "linux")]
             Wake::Event(event) => drop(rustix::io::write(event, &1u64.to_ne_bytes())),
             // A loop that is closed meanwhile has nobody left to tell.
-            Wake::Call(callback) => drop(Python::try_attach(|py| callback.call0(py).map(drop))),
+            Wake::Call(callback) => drop(attached(|py| call(callback.bind(py), (), None).map(drop))),
         }
     }
 
@@ -126,7 +128,8 @@ impl Bridge {
             let inside = lock(&self.inside);
             keys.iter().filter_map(|key| Some((*key, inside.waiting.get(key)?.clone_ref(py)))).collect()
         };
-        let polled = py.detach(|| flights.iter().map(|(_, flight)| flight.get().poll()).collect::<Vec<_>>());
+        let polled =
+            detached(py, || flights.iter().map(|(_, flight)| flight.get().poll()).collect::<Vec<_>>());
         let mut arm = None;
         for ((key, flight), polled) in flights.iter().zip(polled) {
             match flight.get().resumed(py, polled)? {
@@ -168,11 +171,13 @@ impl Bridge {
 
     /// Takes in all post that has come, and resumes whoever waits for it. Seconds to set the timer to, or None.
     fn drain(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let _section = Section::enter(py);
         self.resume(py, &self.arrivals.take())
     }
 
     /// Resumes the requests whose time has come. Seconds to set the timer to, or None.
     fn tick(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let _section = Section::enter(py);
         let now = Instant::now();
         let mut keys = Vec::new();
         {

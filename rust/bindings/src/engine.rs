@@ -13,6 +13,7 @@ use ecology_runtime::carriers::{Interrupted, carry};
 use ecology_runtime::engine::{Engine as RuntimeEngine, Population};
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg};
 use ecology_runtime::members::LegInput;
+use ecology_runtime::process::Homebound;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,17 +22,19 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::answer::Answer;
 use crate::bridge::Bridge;
+use crate::call::call;
 use crate::convert::{RequestArgs, json_to_py, py_to_value, request};
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
 use crate::member::Member;
 use crate::router::RouterWeights;
+use crate::section::{Section, attached, detached, outside};
 
 /// Serves requests from one population at a time.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Engine {
-    engine: Arc<RuntimeEngine>,
+    engine: Homebound<RuntimeEngine>,
     /// Held while a population is compiled and swapped in, so that generations count up one by one.
     generation: Mutex<u64>,
     seed: AtomicU64,
@@ -107,12 +110,19 @@ impl Engine {
 
 #[pymethods]
 impl Engine {
-    /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models.
+    /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models; swaps are counted from
+    /// `generation`.
     #[new]
-    #[pyo3(signature = (spec, members, router=None))]
-    fn new(spec: &str, members: Vec<Option<Py<Member>>>, router: Option<&RouterWeights>) -> PyResult<Self> {
-        let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, 1)?));
-        Ok(Self { engine, generation: Mutex::new(1), seed: AtomicU64::new(0) })
+    #[pyo3(signature = (spec, members, router=None, generation=1))]
+    fn new(
+        spec: &str,
+        members: Vec<Option<Py<Member>>>,
+        router: Option<&RouterWeights>,
+        generation: u64,
+    ) -> PyResult<Self> {
+        let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, generation)?));
+        let engine = Homebound::new(engine);
+        Ok(Self { engine, generation: Mutex::new(generation), seed: AtomicU64::new(0) })
     }
 
     /// Serves another description from now on; requests in flight end under theirs. On an error nothing changes.
@@ -154,31 +164,36 @@ impl Engine {
         submit: Option<Py<PyAny>>,
         cancel: Option<Py<PyAny>>,
     ) -> PyResult<Answer> {
+        let _section = Section::enter(py);
+        // Freed inside the section.
+        let (submit, cancel) = (submit, cancel);
         let current = self.content(py, text, host.as_ref())?;
-        let result = py.detach(|| {
+        let result = detached(py, || {
             let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
             let flight =
                 RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
             // What interrupted the wait: the exception that is raised in place of an answer.
             let raised = RefCell::new(None);
             let launch = |legs: Vec<HostLeg>, mailbox: &Arc<Mailbox>| {
-                let launched = Python::attach(|py| launched(py, submit.as_ref(), legs, mailbox, &input));
+                let launched =
+                    attached(|py| launched(py, submit.as_ref(), legs, mailbox, &input)).unwrap_or(Ok(()));
                 launched.map_err(|error| {
                     raised.replace(Some(error));
                     Interrupted
                 })
             };
             let stop = |legs: Vec<usize>| {
-                if let Some(cancel) = &cancel
-                    && let Err(error) = Python::attach(|py| cancel.call1(py, (legs,)).map(drop))
-                {
-                    // Cancelling is a courtesy: the answer leaves either way. An interruption is noticed at the next look.
-                    Python::attach(|py| error.write_unraisable(py, None));
-                }
+                let Some(cancel) = &cancel else { return };
+                attached(|py| {
+                    if let Err(error) = call(cancel.bind(py), (legs,), None) {
+                        // Cancelling is a courtesy: the answer leaves either way. An interruption is noticed at the next look.
+                        error.write_unraisable(py, None);
+                    }
+                });
             };
-            let check = || match Python::attach(|py| py.check_signals()) {
-                Ok(()) => false,
-                Err(error) => {
+            let check = || match attached(|py| outside(py, || py.check_signals())) {
+                None | Some(Ok(())) => false,
+                Some(Err(error)) => {
                     raised.replace(Some(error));
                     true
                 }
@@ -205,9 +220,10 @@ impl Engine {
         args: Option<RequestArgs>,
         bridge: Py<Bridge>,
     ) -> PyResult<Flight> {
+        let _section = Section::enter(py);
         let (key, notify) = bridge.get().address();
         let current = self.content(py, text, host.as_ref())?;
-        let flight = py.detach(|| {
+        let flight = detached(py, || {
             let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
             RuntimeFlight::begin(&self.engine, population, request, input, Some(notify), began_ns)
         });
@@ -218,7 +234,8 @@ impl Engine {
     /// Admits and routes, and starts nothing.
     #[pyo3(signature = (text, args=None))]
     fn route(&self, py: Python<'_>, text: &str, args: Option<RequestArgs>) -> PyResult<Decision> {
-        let routed = py.detach(|| self.routed(text, args.as_ref()));
+        let _section = Section::enter(py);
+        let routed = detached(py, || self.routed(text, args.as_ref()));
         let routed = routed.map_err(|refused| errors::refusal(py, &refused))?;
         Ok(Decision::wrap(Arc::new(routed)))
     }

@@ -6,6 +6,7 @@ use ecology_runtime::net::endpoint::EndpointError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::call::call;
 use crate::convert::json_to_py;
 
 /// An exception of `ecology.errors` with these facts.
@@ -13,7 +14,7 @@ pub(crate) fn raise(py: Python<'_>, class: &str, facts: &Bound<'_, PyDict>) -> P
     let raised = py
         .import("ecology.errors")
         .and_then(|errors| errors.getattr(class))
-        .and_then(|class| class.call((), Some(facts)));
+        .and_then(|class| call(&class, (), Some(facts)));
     match raised {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,

@@ -7,15 +7,18 @@ use std::time::Instant;
 use ecology_core::leg::Fault;
 use ecology_runtime::Mailbox;
 use ecology_runtime::clock::Clock;
-use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped};
+use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped, guarded};
 use ecology_runtime::members::LegInput;
+use ecology_runtime::process::Homebound;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::answer::Answer;
 use crate::bridge::Bridge;
+use crate::call::call;
 use crate::member::{PythonMember, fault, host_input, reply};
+use crate::section::{Section, detached};
 
 /// Where the result of one leg is delivered. May be used from any thread; the second delivery is ignored.
 #[pyclass(frozen, module = "ecology._core")]
@@ -34,11 +37,13 @@ impl Post {
 
     /// The member returned this.
     fn done(&self, result: &Bound<'_, PyAny>) {
-        self.mailbox.post(self.leg, reply(result));
+        let _section = Section::enter(result.py());
+        self.mailbox.post(self.leg, guarded(|| reply(result)));
     }
 
     /// The member raised this.
     fn failed(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        let _section = Section::enter(py);
         self.mailbox.post(self.leg, Err(fault(py, &PyErr::from_value(error))));
     }
 }
@@ -76,7 +81,7 @@ pub(crate) fn launched(
     let numbers: Vec<usize> = legs.iter().map(|leg| leg.leg).collect();
     let started = match submit {
         Some(submit) => {
-            launches(py, legs, mailbox, input).and_then(|legs| submit.call1(py, (legs,)).map(drop))
+            launches(py, legs, mailbox, input).and_then(|legs| call(submit.bind(py), (legs,), None).map(drop))
         }
         None => Err(pyo3::exceptions::PyRuntimeError::new_err("no event loop was given")),
     };
@@ -102,7 +107,7 @@ pub(crate) enum Resumed {
 /// A request under way, driven by an event loop.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Flight {
-    flight: Mutex<RuntimeFlight>,
+    flight: Homebound<Mutex<RuntimeFlight>>,
     clock: Clock,
     bridge: Py<Bridge>,
     key: u64,
@@ -115,7 +120,8 @@ pub(crate) struct Flight {
 impl Flight {
     pub(crate) fn wrap(flight: RuntimeFlight, clock: Clock, bridge: Py<Bridge>, key: u64) -> Self {
         let (wake_at_ns, waiter) = (AtomicU64::new(0), Mutex::default());
-        Self { flight: Mutex::new(flight), clock, bridge, key, wake_at_ns, waiter }
+        let flight = Homebound::new(Arc::new(Mutex::new(flight)));
+        Self { flight, clock, bridge, key, wake_at_ns, waiter }
     }
 
     fn lock(&self) -> MutexGuard<'_, RuntimeFlight> {
@@ -168,7 +174,8 @@ impl Flight {
 impl Flight {
     /// The first step: the answer, if it took no more. Raises what the request failed with.
     fn start(&self, py: Python<'_>) -> PyResult<Option<Answer>> {
-        let pumped = py.detach(|| self.lock().start());
+        let _section = Section::enter(py);
+        let pumped = detached(py, || self.lock().start());
         match pumped {
             Some(Pumped::Done(finished)) => Ok(Some(Answer::wrap(py, finished)?)),
             Some(Pumped::Waiting { wake_at_ns }) => {
@@ -190,14 +197,18 @@ impl Flight {
         this.bridge.get().wait(this.key, slf.clone().unbind(), until, unread)
     }
 
-    /// Gives up: running legs are cancelled and charged.
+    /// Gives up: running legs are cancelled and charged. Does nothing in a forked child: it is its parent who is asked.
     fn cancel(&self, py: Python<'_>) {
+        if !self.flight.is_home() {
+            return;
+        }
         self.bridge.get().forget(self.key);
-        py.detach(|| self.lock().cancel());
+        detached(py, || self.lock().cancel());
     }
 
     /// Legs that the loop has to start: `(leg number, callable, input, post)`; each is handed out once.
     fn take_legs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Launch<'py>>> {
+        let _section = Section::enter(py);
         let (legs, mailbox, input) = {
             let mut flight = self.lock();
             let legs = flight.take_host_legs();

@@ -10,8 +10,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::call::call;
 use crate::errors;
 use crate::router::RouterWeights;
+use crate::section::attached;
 use crate::text::spec;
 
 fn refused(error: impl std::fmt::Display) -> PyErr {
@@ -78,7 +80,7 @@ fn teller(progress: Option<Py<PyAny>>) -> impl Fn(f32) + Sync {
     move |done: f32| {
         if let Some(progress) = &progress {
             // A progress bar that fails is no reason to stop training.
-            let _ = Python::attach(|py| progress.call1(py, (done,)).map(drop));
+            let _ = attached(|py| call(progress.bind(py), (done,), None).map(drop));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | `answer` | a finished request |
 //! | `aggregate` | majority, best confidence |
 //! | `bridge` | how an event loop learns of post: one wake-up for all that has come |
+//! | `call` | calls that the interpreter may never return from |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
 //! | `engine` | the engine and the calling thread |
@@ -13,11 +14,13 @@
 //! | `learn` | trainers |
 //! | `member` | linear and served members, and members that are Python |
 //! | `router` | a file of router weights |
+//! | `section` | where a thread works on Python objects, and how the process exits |
 //! | `text` | features and signals |
 
 mod aggregate;
 mod answer;
 mod bridge;
+mod call;
 mod convert;
 mod decision;
 mod engine;
@@ -26,6 +29,7 @@ mod flight;
 mod learn;
 mod member;
 mod router;
+mod section;
 mod text;
 
 use pyo3::prelude::*;
@@ -57,10 +61,15 @@ mod _core {
     #[pymodule_export]
     use router::RouterWeights;
     #[pymodule_export]
+    use section::{exiting, forked};
+    #[pymodule_export]
     use text::{default_features, extract, signals};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // Early, so that it runs late: handlers that were registered after it may still ask.
+        let py = module.py();
+        py.import("atexit")?.call_method1("register", (wrap_pyfunction!(section::exiting, module)?,))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

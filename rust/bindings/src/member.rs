@@ -13,8 +13,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::call::call;
 use crate::convert::py_to_value;
 use crate::errors;
+use crate::section::attached;
 
 /// A loaded model, ready to be put into an engine.
 #[pyclass(frozen, module = "ecology._core")]
@@ -97,7 +99,13 @@ pub(crate) fn openai_member(py: Python<'_>, config: &str, key: Option<&str>) -> 
 /// seconds that are left to its leg; it runs on a pool.
 #[pyfunction]
 #[pyo3(signature = (callable, place, timed = false))]
-pub(crate) fn python_member(callable: Py<PyAny>, place: &str, timed: bool) -> PyResult<Member> {
+pub(crate) fn python_member(
+    py: Python<'_>,
+    callable: Py<PyAny>,
+    place: &str,
+    timed: bool,
+) -> PyResult<Member> {
+    reply_class(py)?;
     let place = match place {
         "compute" => Place::Compute,
         "thread" => Place::Thread,
@@ -128,16 +136,17 @@ impl members::Member for PythonMember {
     }
 
     fn call(&self, input: &LegInput) -> Result<Reply, Fault> {
-        let attached = Python::try_attach(|py| {
+        let called = attached(|py| {
             let (data, callable) = (host_input(py, input), self.callable.bind(py));
             let left = input.ends_by.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64());
-            let returned = if self.timed { callable.call1((data, left)) } else { callable.call1((data,)) };
+            let returned =
+                if self.timed { call(callable, (data, left), None) } else { call(callable, (data,), None) };
             match returned {
                 Ok(object) => reply(&object),
                 Err(error) => Err(fault(py, &error)),
             }
         });
-        attached.unwrap_or_else(|| Err(Fault::Failed("the interpreter is shutting down".into())))
+        called.unwrap_or_else(|| Err(Fault::Failed("the interpreter is shutting down".into())))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -170,9 +179,13 @@ pub(crate) fn reply(object: &Bound<'_, PyAny>) -> Result<Reply, Fault> {
 }
 
 fn is_reply(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(object.get_type().is(reply_class(object.py())?))
+}
+
+/// Imported when a member is made: an import runs Python code, which a thread that outlives the interpreter must not.
+fn reply_class<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyType>> {
     static REPLY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let class = REPLY.import(object.py(), "ecology.messages", "Reply")?;
-    Ok(object.get_type().is(class))
+    REPLY.import(py, "ecology.messages", "Reply")
 }
 
 /// An exception as a fault of the leg.

@@ -23,6 +23,7 @@ pub mod leg;
 pub mod plan;
 pub mod router;
 pub mod snapshot;
+pub mod sync;
 pub mod text;
 mod value;
 

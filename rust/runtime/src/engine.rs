@@ -11,8 +11,12 @@ use crate::members::Member;
 use crate::net::reactor::Background;
 use crate::pool::Pool;
 
-/// The most threads that blocking members may occupy. Past it legs wait in line and time out there.
-const MOST_BLOCKING_THREADS: usize = 64;
+/// The most threads on which blocking members work. Past it legs wait in line and time out there.
+const MOST_BLOCKING_THREADS: usize = 128;
+
+/// The most threads of one blocking member, those of calls that never returned included: half of all, so that no model keeps
+/// the others waiting.
+const MOST_THREADS_PER_MODEL: usize = 64;
 
 /// A snapshot and the loaded member of each model; `None` for one that never answers.
 #[derive(Debug)]
@@ -60,8 +64,8 @@ impl Engine {
             current: ArcSwap::from_pointee(population),
             live,
             clock: Clock::start(),
-            compute: Pool::new("ecology-compute", cores.saturating_sub(1).max(1)),
-            blocking: Pool::new("ecology-blocking", MOST_BLOCKING_THREADS),
+            compute: Pool::new("ecology-compute", cores.saturating_sub(1), None),
+            blocking: Pool::new("ecology-blocking", MOST_BLOCKING_THREADS, Some(MOST_THREADS_PER_MODEL)),
             background: Background::default(),
         }
     }

@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
 use ecology_core::leg::{Fault, Reply, Usage};
@@ -20,6 +19,7 @@ use crate::engine::{Engine, Population};
 use crate::mailbox::{Mailbox, Notify, Post};
 use crate::members::{LegInput, Member, Place};
 use crate::net::reactor::{Abort, Served};
+use crate::pool::{Refused, Ticket};
 
 /// A leg that the host has to start, on its event loop.
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ pub struct HostLeg {
 /// What stops a leg that nobody waits for any more.
 #[derive(Debug)]
 enum Stop {
-    /// It may still be in a pool's line.
-    Skip(Arc<AtomicBool>),
+    /// A pool has it.
+    Skip(Ticket),
     /// It is on the engine's reactor.
     Abort(Abort),
     /// It is on the reactor of the calling thread.
@@ -242,15 +242,13 @@ impl Flight {
             Place::Compute => &self.engine.compute,
             Place::Thread => &self.engine.blocking,
         };
-        let unwanted = Arc::new(AtomicBool::new(false));
-        self.stops.push((leg, Stop::Skip(Arc::clone(&unwanted))));
         let (member, mut input, mailbox) =
             (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
         input.ends_by = Some(clock.instant(ends_by_ns));
         let job = move || {
             // Work past its time is never started.
-            if !unwanted.load(Ordering::Relaxed) && clock.now_ns() < ends_by_ns {
+            if clock.now_ns() < ends_by_ns {
                 let started_ns = thread_cpu_ns();
                 let result = call(member.as_ref(), &input);
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
@@ -259,9 +257,14 @@ impl Flight {
         };
         // Waking a thread may cost this one its core for a while: that is not its processor time.
         let cpu_ns = thread_cpu_ns();
-        let refused = pool.submit(Box::new(job)).is_err();
+        let taken = pool.submit(&self.population.snapshot.model(model).id, Box::new(job));
         self.overhead_ns += thread_cpu_ns().saturating_sub(cpu_ns).max(1);
-        refused.then(|| Fault::Failed("no thread could be started for it".into()))
+        match taken {
+            Ok(ticket) => self.stops.push((leg, Stop::Skip(ticket))),
+            Err(refused @ Refused::NoThread) => return Some(Fault::Failed(refused.to_string())),
+            Err(refused @ Refused::Occupied(_)) => return Some(Fault::Occupied(refused.to_string())),
+        }
+        None
     }
 
     /// Asks a served model on the engine's own reactor.
@@ -292,7 +295,7 @@ impl Flight {
 
     fn forget(&mut self, leg: usize) {
         match self.stops.iter().find(|(at, _)| *at == leg) {
-            Some((_, Stop::Skip(unwanted))) => unwanted.store(true, Ordering::Relaxed),
+            Some((_, Stop::Skip(ticket))) => ticket.abandon(),
             Some((_, Stop::Abort(abort))) => abort.abort(),
             Some((_, Stop::Own)) => self.own_cancels.push(leg),
             Some((_, Stop::Host)) => self.host_cancels.push(leg),
@@ -327,7 +330,12 @@ fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
 
 /// Calls a member; a panic in it fails this leg and nothing else.
 fn call(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
-    catch_unwind(AssertUnwindSafe(|| member.call(input))).unwrap_or_else(|panic| Err(panicked(&*panic)))
+    guarded(|| member.call(input))
+}
+
+/// A panic in `work` as a fault.
+pub fn guarded(work: impl FnOnce() -> Result<Reply, Fault>) -> Result<Reply, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
 /// The fault of a leg in which this was thrown.

@@ -8,6 +8,7 @@
 //! | [`engine`] | the current population and the live state |
 //! | [`flight`] | one journey and the legs that it has started |
 //! | [`members`] | what a model is when it runs |
+//! | [`process`] | which process something belongs to |
 //! | [`carriers`] | who waits: the caller's thread (an event loop drives a flight itself) |
 //! | [`net`] | model servers: addresses, connections, exchanges |
 //! | `mailbox`, `pool` | how results come back, and where work runs |
@@ -22,5 +23,6 @@ mod mailbox;
 pub mod members;
 pub mod net;
 mod pool;
+pub mod process;
 
 pub use mailbox::{Mailbox, Post};

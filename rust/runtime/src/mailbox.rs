@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use ecology_core::leg::{Fault, Reply, Usage};
-use parking_lot::{Condvar, Mutex};
+use ecology_core::sync::{Condvar, Mutex};
 
 /// A leg that has ended, how, and what it took as far as its reply does not say.
 #[derive(Debug)]
@@ -72,9 +72,7 @@ impl Mailbox {
         match &self.notify {
             Some(notify) if first => notify(),
             Some(_) => {}
-            None => {
-                self.arrived.notify_one();
-            }
+            None => self.arrived.notify_one(),
         }
     }
 
@@ -97,8 +95,8 @@ impl Mailbox {
 
     /// Waits for post until `until`, then takes what is there.
     pub(crate) fn wait(&self, until: Instant) -> Vec<Post> {
-        let mut inside = self.inside.lock();
-        while inside.posts.is_empty() && !self.arrived.wait_until(&mut inside, until).timed_out() {}
+        let nothing = |inside: &mut Inside| inside.posts.is_empty();
+        let mut inside = self.arrived.wait_while_until(self.inside.lock(), until, nothing);
         std::mem::take(&mut inside.posts)
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
-
 use super::{Account, Amounts, Limits, Refused, Reservation, Resource};
+use crate::sync::RwLock;
 
 /// The accounts of a process, by name. An account keeps what it has spent when its limit changes.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Finished, Live, Request};
 use crate::budget::{Amounts, CounterKey, Resource, Tally};
-use crate::leg::{Leg, Outcome};
+use crate::leg::{Leg, Outcome, Usage};
 use crate::snapshot::Snapshot;
 
 const OVERHEAD: &str = "overhead";
@@ -22,6 +22,11 @@ pub(super) fn leg(snapshot: &Snapshot, live: &Live, request: &Request, leg: &mut
             leg.usage.compute_ns = now_ns.saturating_sub(leg.started_ns);
         }
         leg.usage.tokens_out.get_or_insert(u64::from(model.max_output_tokens));
+    }
+    if leg.outcome == Some(Outcome::Occupied) {
+        // It never ran, so it is free, whatever its price per call.
+        leg.usage = Usage { tokens_in: Some(0), ..Usage::default() };
+        leg.reservation = None;
     }
     let tokens_in = leg.usage.tokens_in.unwrap_or(request.tokens_in);
     let tokens_out = leg.usage.tokens_out.unwrap_or(0);

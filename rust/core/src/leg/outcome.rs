@@ -23,6 +23,8 @@ pub enum Outcome {
     Cancelled,
     /// The payer could not afford it; it never ran.
     NotAfforded,
+    /// Calls of this model that nobody waits for any more hold all threads that it may have; it never ran.
+    Occupied,
 }
 
 impl Outcome {
@@ -39,6 +41,7 @@ impl Outcome {
             Outcome::TimedOut => "timed_out",
             Outcome::Cancelled => "cancelled",
             Outcome::NotAfforded => "not_afforded",
+            Outcome::Occupied => "occupied",
         }
     }
 }

@@ -58,6 +58,8 @@ pub enum Fault {
     TimedOut(String),
     /// It broke off after it had been asked. What it used is unknown.
     Lost(String),
+    /// It was not called: earlier calls that have not returned hold all of its threads.
+    Occupied(String),
 }
 
 impl Fault {
@@ -70,7 +72,8 @@ impl Fault {
             | Fault::Unavailable { problem: text, .. }
             | Fault::Refused(text)
             | Fault::TimedOut(text)
-            | Fault::Lost(text) => text,
+            | Fault::Lost(text)
+            | Fault::Occupied(text) => text,
         }
     }
 
@@ -92,6 +95,7 @@ impl Fault {
             Fault::Refused(_) => Outcome::Refused,
             Fault::TimedOut(_) => Outcome::TimedOut,
             Fault::Lost(_) => Outcome::Lost,
+            Fault::Occupied(_) => Outcome::Occupied,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 /// A bounded queue that drops what does not fit and counts the drops. Serving never waits for a reader.
 #[derive(Debug)]

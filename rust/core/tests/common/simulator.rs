@@ -45,6 +45,7 @@ fn random_result(chance: &mut Chance) -> Result<Reply, Fault> {
         15 => return Err(Fault::Lost("it broke off".into())),
         0 => return Err(Fault::Failed("it said so".into())),
         1 => return Err(Fault::Panicked("it fell over".into())),
+        2 if chance.percent(50) => return Err(Fault::Occupied("it is full".into())),
         2 => "perhaps".into(),
         3 => vector(f32::NAN),
         4 => vector(f32::INFINITY),
@@ -71,6 +72,7 @@ fn expected(result: &Result<Reply, Fault>, model: &Model, late: bool) -> Outcome
         Err(Fault::Refused(_)) => return Outcome::Refused,
         Err(Fault::TimedOut(_)) => return Outcome::TimedOut,
         Err(Fault::Lost(_)) => return Outcome::Lost,
+        Err(Fault::Occupied(_)) => return Outcome::Occupied,
         Ok(reply) => reply,
     };
     let sure = reply.confidence.is_none_or(|c| (0.0..=1.0).contains(&c));

@@ -19,17 +19,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ecology_core::leg::{Fault, Reply, Usage};
+use ecology_core::sync::Mutex;
 use http_body_util::Full;
 use hyper::Version;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
 use super::connect::Connector;
 use super::endpoint::{Endpoint, MOST_HEAD_BYTES, MOST_HEADERS};
 use crate::flight::panicked;
+use crate::process::Homebound;
 
 /// An HTTP client with the connections of one endpoint on one reactor.
 pub type HttpClient = Client<Connector, Full<Bytes>>;
@@ -112,11 +113,11 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_io().enable_time().build()
 }
 
-/// The reactor of the calling thread.
+/// The reactor of the calling thread. In a forked child it is left as it is: its descriptors are the parent's as well, and to close
+/// them in order would disturb the parent.
 pub(crate) struct Own {
-    pub(crate) reactor: Arc<Reactor>,
-    runtime: Runtime,
-    process: u32,
+    pub(crate) reactor: Homebound<Reactor>,
+    runtime: Homebound<Runtime>,
 }
 
 thread_local! {
@@ -128,13 +129,11 @@ impl Own {
     pub(crate) fn take() -> io::Result<Self> {
         let kept = OWN.try_with(|own| own.borrow_mut().take()).ok().flatten();
         if let Some(own) = kept {
-            if own.process == std::process::id() {
+            if own.runtime.is_home() {
                 return Ok(own);
             }
-            // After a fork its descriptors are the parent's as well: to close them in order would disturb it.
-            std::mem::forget(own);
         }
-        Ok(Self { reactor: Arc::default(), runtime: runtime()?, process: std::process::id() })
+        Ok(Self { reactor: Homebound::new(Arc::default()), runtime: Homebound::new(Arc::new(runtime()?)) })
     }
 
     /// Puts it back for the next call.
@@ -179,7 +178,6 @@ struct Running {
     handle: tokio::runtime::Handle,
     reactor: Arc<Reactor>,
     stop: Arc<Notify>,
-    process: u32,
 }
 
 impl std::fmt::Debug for Background {
@@ -207,12 +205,8 @@ impl Background {
     ) -> io::Result<Option<Abort>> {
         let mut running = self.running.lock();
         let running = match &mut *running {
-            Some(running) if running.process == std::process::id() => running,
-            slot => {
-                // A parent's thread did not come along through the fork; what it held is left alone.
-                std::mem::forget(slot.take());
-                slot.insert(begin()?)
-            }
+            Some(running) => running,
+            slot => slot.insert(begin()?),
         };
         let Some(call) = call(&running.reactor) else { return Ok(None) };
         let watched = Watched::new(call);
@@ -231,18 +225,14 @@ fn begin() -> io::Result<Running> {
         // Whatever is still looked up does not hold up the end.
         runtime.shutdown_background();
     })?;
-    Ok(Running { handle, reactor, stop, process: std::process::id() })
+    Ok(Running { handle, reactor, stop })
 }
 
 impl Drop for Background {
     /// Ends the thread; calls under way are dropped, and their connections closed.
     fn drop(&mut self) {
-        if let Some(running) = self.running.get_mut().take() {
-            if running.process == std::process::id() {
-                running.stop.notify_one();
-            } else {
-                std::mem::forget(running);
-            }
+        if let Some(running) = self.running.lock().take() {
+            running.stop.notify_one();
         }
     }
 }
