@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ecology_core::Tensor;
 use ecology_core::budget::Resource;
 use ecology_core::journey::{Refusal, Routed};
 use ecology_core::snapshot::Snapshot;
@@ -24,6 +25,7 @@ use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
 use crate::member::Member;
+use crate::onnx;
 use crate::router::RouterWeights;
 
 /// Serves requests from one population at a time.
@@ -45,7 +47,14 @@ fn population(
     let snapshot =
         Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
     let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
-    Ok(Population { snapshot: Arc::new(snapshot), members })
+    Ok(Population::new(Arc::new(snapshot), members))
+}
+
+/// What `begin` gives.
+struct Begun {
+    began_ns: u64,
+    population: Arc<Population>,
+    tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
 }
 
 /// What `read` gives: the population it was read under, the request, and what legs are given.
@@ -57,15 +66,24 @@ struct Read {
 }
 
 impl Engine {
-    fn read(&self, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
+    /// The population to read a request under, and what only the host can say of its input.
+    fn begin(&self, py: Python<'_>, host: Option<&Py<PyAny>>) -> Begun {
         let began_ns = self.engine.clock().now_ns();
         let population = self.engine.current();
+        let tensor = host.filter(|_| population.reads.tensor).map(|host| onnx::tensor(py, host));
+        Begun { began_ns, population, tensor }
+    }
+
+    fn read(&self, begun: Begun, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
+        let Begun { began_ns, population, tensor } = begun;
         let features = Arc::new(population.snapshot.spec.features.extract(text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
-        let text: Arc<str> = if host.is_some() { "".into() } else { text.into() };
-        let input = LegInput { text, features, host: host.map(|object| Arc::new(object) as _) };
+        let text: Arc<str> = if host.is_some() && !population.reads.text { "".into() } else { text.into() };
+        let spec = Some(Arc::clone(&population.spec));
+        let host = host.map(|object| Arc::new(object) as _);
+        let input = LegInput { text, features, spec, tensor, host };
         Read { population, request, input, began_ns }
     }
 
@@ -129,8 +147,9 @@ impl Engine {
         submit: Option<Py<PyAny>>,
         cancel: Option<Py<PyAny>>,
     ) -> PyResult<Answer> {
+        let begun = self.begin(py, host.as_ref());
         let result = py.detach(|| {
-            let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
+            let Read { population, request, input, began_ns } = self.read(begun, text, host, args.as_ref());
             let flight =
                 RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
             // What interrupted the wait: the exception that is raised in place of an answer.
@@ -185,8 +204,9 @@ impl Engine {
                 Python::try_attach(|py| callback.call0(py).map(drop));
             }) as Box<dyn Fn() + Send + Sync>
         });
+        let begun = self.begin(py, host.as_ref());
         let flight = py.detach(|| {
-            let Read { population, request, input, began_ns } = self.read(text, host, args.as_ref());
+            let Read { population, request, input, began_ns } = self.read(begun, text, host, args.as_ref());
             RuntimeFlight::begin(&self.engine, population, request, input, notify, began_ns)
         });
         let flight = flight.map_err(|refused| errors::refusal(py, &refused))?;

@@ -11,6 +11,7 @@
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
 //! | `member` | linear members, and members that are Python |
+//! | `onnx` | members and graphs of onnxruntime |
 //! | `router` | a file of router weights |
 //! | `text` | features and signals |
 
@@ -23,6 +24,7 @@ mod errors;
 mod flight;
 mod learn;
 mod member;
+mod onnx;
 mod router;
 mod text;
 
@@ -50,6 +52,8 @@ mod _core {
     };
     #[pymodule_export]
     use member::{Member, linear_member, python_member};
+    #[pymodule_export]
+    use onnx::{onnx_graph, onnx_member};
     #[pymodule_export]
     use router::RouterWeights;
     #[pymodule_export]

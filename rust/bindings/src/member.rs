@@ -25,6 +25,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// One that is no Python and reads no features of the request's.
+    pub(crate) fn new(member: Arc<dyn members::Member>, digest: Option<String>, labels: Vec<String>) -> Self {
+        Self { member, digest, labels, features: None }
+    }
+
     pub(crate) fn share(&self) -> Arc<dyn members::Member> {
         Arc::clone(&self.member)
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ecology_core::journey::Live;
 use ecology_core::snapshot::{ModelIndex, Snapshot};
+use ecology_core::text::FeatureSpec;
 
 use crate::clock::Clock;
-use crate::members::Member;
+use crate::members::{Member, Reads};
 use crate::pool::Pool;
 
 /// The most threads that blocking members may occupy. Past it legs wait in line and time out there.
@@ -20,9 +21,21 @@ pub struct Population {
     pub snapshot: Arc<Snapshot>,
     /// Members, by [`ModelIndex`].
     pub members: Vec<Option<Arc<dyn Member>>>,
+    /// What any of them needs of an input.
+    pub reads: Reads,
+    /// The features of the snapshot, as legs are told them.
+    pub spec: Arc<FeatureSpec>,
 }
 
 impl Population {
+    /// These members under this snapshot.
+    pub fn new(snapshot: Arc<Snapshot>, members: Vec<Option<Arc<dyn Member>>>) -> Self {
+        let any = |which: fn(Reads) -> bool| members.iter().flatten().any(|member| which(member.reads()));
+        let reads = Reads { text: any(|reads| reads.text), tensor: any(|reads| reads.tensor) };
+        let spec = Arc::new(snapshot.spec.features.clone());
+        Self { snapshot, members, reads, spec }
+    }
+
     /// The member of a model.
     pub fn member(&self, model: ModelIndex) -> Option<&Arc<dyn Member>> {
         self.members.get(usize::from(model)).and_then(Option::as_ref)

@@ -3,13 +3,13 @@
 //! A flight does everything that can be done without waiting: it advances the journey, calls inline members, hands work
 //! to pools. Who waits, and how, is the carrier's affair; both carriers (a blocked thread, an event loop) drive the same flight.
 //!
-//! Work that is cut off half-way: a leg on a pool that has not begun is skipped; one that runs is left to run to its end and
-//! its post goes unread. Threads cannot be killed, so a bound on time is a promise about the answer, not about the thread.
+//! Work that is cut off half-way: a leg on a pool that has not begun is skipped; one that runs is asked to stop, most members run
+//! to their end all the same, and its post goes unread. Threads cannot be killed, so a bound on time is a promise about the
+//! answer, not about the thread.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
 use ecology_core::leg::{Fault, Reply};
@@ -18,7 +18,7 @@ use ecology_core::snapshot::ModelIndex;
 use crate::clock::{Clock, thread_cpu_ns};
 use crate::engine::{Engine, Population};
 use crate::mailbox::{Mailbox, Notify, Post};
-use crate::members::{LegInput, Member, Place};
+use crate::members::{LegInput, Member, Place, Stop};
 
 /// A leg that the host has to start, on its event loop.
 #[derive(Clone, Debug)]
@@ -50,8 +50,8 @@ pub struct Flight {
     journey: Option<Journey>,
     input: LegInput,
     mailbox: Arc<Mailbox>,
-    /// One flag per leg that a pool may have queued: set when nobody waits for it any more.
-    unwanted: Vec<(usize, Arc<AtomicBool>)>,
+    /// One per leg that a pool was given: asked when nobody waits for it any more.
+    unwanted: Vec<(usize, Arc<Stop>)>,
     host_legs: Vec<HostLeg>,
     host_cancels: Vec<usize>,
     wake_at_ns: u64,
@@ -200,15 +200,15 @@ impl Flight {
             Place::Compute => &self.engine.compute,
             Place::Thread => &self.engine.blocking,
         };
-        let unwanted = Arc::new(AtomicBool::new(false));
+        let unwanted = Arc::new(Stop::default());
         self.unwanted.push((leg, Arc::clone(&unwanted)));
         let (member, input, mailbox) = (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
         let job = move || {
             // Work past its time is never started.
-            if !unwanted.load(Ordering::Relaxed) && clock.now_ns() < ends_by_ns {
+            if !unwanted.asked() && clock.now_ns() < ends_by_ns {
                 let started_ns = thread_cpu_ns();
-                let result = call(member.as_ref(), &input);
+                let result = call(|| member.call_until(&input, &unwanted));
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
                 mailbox.deliver(Post { leg, result, compute_ns });
             }
@@ -226,13 +226,13 @@ impl Flight {
         };
         // Never blocks, so the wall's time is the processor's, and cheaper to read.
         let started_ns = clock.now_ns();
-        let result = call(member.as_ref(), &self.input);
+        let result = call(|| member.call(&self.input));
         (result, clock.now_ns().saturating_sub(started_ns))
     }
 
     fn forget(&mut self, leg: usize) {
         match self.unwanted.iter().find(|(at, _)| *at == leg) {
-            Some((_, unwanted)) => unwanted.store(true, Ordering::Relaxed),
+            Some((_, unwanted)) => unwanted.ask(),
             None => self.host_cancels.push(leg),
         }
     }
@@ -263,8 +263,8 @@ fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
 }
 
 /// Calls a member; a panic in it fails this leg and nothing else.
-fn call(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
-    catch_unwind(AssertUnwindSafe(|| member.call(input))).unwrap_or_else(|panic| {
+fn call(member: impl FnOnce() -> Result<Reply, Fault>) -> Result<Reply, Fault> {
+    catch_unwind(AssertUnwindSafe(member)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Fault::Panicked(text.unwrap_or_else(|| "a panic without words".into())))

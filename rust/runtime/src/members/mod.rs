@@ -4,15 +4,20 @@
 //! Python file in `ecology/backends`.
 
 mod linear;
+pub mod onnx;
+mod stop;
 
 use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use ecology_core::Tensor;
 use ecology_core::leg::{Fault, Reply};
-use ecology_core::text::Features;
+use ecology_core::text::{FeatureSpec, Features};
 
 pub use linear::LinearMember;
+pub use onnx::OnnxMember;
+pub use stop::Stop;
 
 /// Where a member runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +32,26 @@ pub enum Place {
     Loop,
 }
 
+/// What a member needs of the input beside its features and the host's own form, so that nothing is copied for nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Its text.
+    pub text: bool,
+    /// Its numbers.
+    pub tensor: bool,
+}
+
 /// What a leg is given. Shared by all legs of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LegInput {
-    /// The text of the input; empty when it has none.
+    /// The text of the input; empty when it has none, or when nobody reads it here.
     pub text: Arc<str>,
     /// What it looks like.
     pub features: Arc<Features>,
+    /// Under which spec, if that is known.
+    pub spec: Option<Arc<FeatureSpec>>,
+    /// The input as an array, or why it is none; `None` when nobody reads it.
+    pub tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
     /// The input as the host knows it (a Python object), for members that are the host's.
     pub host: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -46,6 +64,16 @@ pub trait Member: Debug + Send + Sync {
     /// Answers. Measures its own processor time only if it knows better than the clock of its thread: a
     /// `compute_ns` of 0 is filled in by the flight, which also measures a call that fails.
     fn call(&self, input: &LegInput) -> Result<Reply, Fault>;
+
+    /// As [`call`](Member::call), by a thread that cannot be interrupted: once `stop` is asked for, nobody waits for the reply any more.
+    fn call_until(&self, input: &LegInput, _stop: &Stop) -> Result<Reply, Fault> {
+        self.call(input)
+    }
+
+    /// What it needs of the input.
+    fn reads(&self) -> Reads {
+        Reads::default()
+    }
 
     /// The member itself, for a host that knows its kind (a `Loop` member is started by the host).
     fn as_any(&self) -> &dyn Any;

@@ -67,7 +67,7 @@ pub(crate) fn hanging(place: Place) -> Loaded {
 }
 
 pub(crate) fn population(spec: SnapshotSpec, members: Vec<Loaded>) -> Population {
-    Population { snapshot: Arc::new(Snapshot::compile(spec, None, 1).unwrap()), members }
+    Population::new(Arc::new(Snapshot::compile(spec, None, 1).unwrap()), members)
 }
 
 pub(crate) fn engine(spec: SnapshotSpec, members: Vec<Loaded>) -> Arc<Engine> {
@@ -88,7 +88,7 @@ pub(crate) fn request(engine: &Engine, deadline_ms: u64) -> Request {
 }
 
 pub(crate) fn input() -> LegInput {
-    LegInput { text: "".into(), features: Arc::default(), host: None }
+    LegInput::default()
 }
 
 pub(crate) fn begin(engine: &Arc<Engine>, deadline_ms: u64) -> Flight {
