@@ -188,7 +188,8 @@ impl Flight {
         let Some(member) = self.population.member(model) else {
             return Some(Fault::Failed("the model is not loaded".into()));
         };
-        let pool = match member.place() {
+        let place = if member.brief(&self.input) { Place::Inline } else { member.place() };
+        let pool = match place {
             Place::Inline => {
                 inline.push_back((leg, model));
                 return None;

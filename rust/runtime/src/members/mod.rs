@@ -70,6 +70,12 @@ pub trait Member: Debug + Send + Sync {
         self.call(input)
     }
 
+    /// Whether this call is bound to come back in microseconds, whatever the input holds, so that the calling thread makes it
+    /// itself although the member's place is another one. By what is known of the work: a measurement binds nobody.
+    fn brief(&self, _input: &LegInput) -> bool {
+        false
+    }
+
     /// What it needs of the input.
     fn reads(&self) -> Reads {
         Reads::default()

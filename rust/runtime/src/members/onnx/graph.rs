@@ -13,6 +13,7 @@ use ort::value::{
 use parking_lot::Mutex;
 
 use super::OnnxError;
+use super::chain::row_cost;
 use crate::artifact::digest;
 use crate::members::Stop;
 
@@ -55,6 +56,7 @@ pub struct Graph {
     threads: usize,
     inputs: Vec<Wire>,
     outputs: Vec<Wire>,
+    row_cost: Option<u64>,
     idle: Mutex<Vec<Slot>>,
 }
 
@@ -77,8 +79,10 @@ impl Graph {
         let slot = Slot::open(&bytes, folder, threads).map_err(|error| wrong(first_line(error.message())))?;
         let inputs = slot.session.inputs().iter().map(Wire::from).collect();
         let outputs = slot.session.outputs().iter().map(Wire::from).collect();
+        // Threads of its own would have to be waited for.
+        let row_cost = if threads == 1 { row_cost(&bytes) } else { None };
         let idle = Mutex::new(vec![slot]);
-        Ok(Self { path: path.to_owned(), bytes, digest, threads, inputs, outputs, idle })
+        Ok(Self { path: path.to_owned(), bytes, digest, threads, inputs, outputs, row_cost, idle })
     }
 
     /// Its inputs.
@@ -94,6 +98,11 @@ impl Graph {
     /// `sha256:…` of the file as it was opened.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The most multiplications that a row of input takes; `None` where nobody knows, or where a run may wait for a thread.
+    pub(super) fn row_cost(&self) -> Option<u64> {
+        self.row_cost
     }
 
     /// What the file says of itself under `key`.

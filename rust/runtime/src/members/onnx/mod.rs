@@ -8,9 +8,11 @@
 //! |---|---|
 //! | `library` | onnxruntime itself, loaded once a process |
 //! | `graph` | one open graph: its wires, and a session for each thread that runs it |
+//! | `chain` | how much a graph has to do, where its file says so |
 //! | `encoder` | text → tokens → vector |
 //! | `labels` | scores → label and confidence |
 
+mod chain;
 mod encoder;
 mod graph;
 mod labels;
@@ -70,6 +72,10 @@ enum Reader {
     Features(FeatureSpec),
     Text(Box<Encoder>),
 }
+
+/// The most multiplications of a call that the calling thread makes itself: about 15 µs, which is less than handing them to
+/// another thread and back takes (measured in docs/decisions/0001-onnx-from-rust.md).
+const MOST_INLINE: u64 = 1 << 18;
 
 /// A graph with one input, and what is fed to it.
 #[derive(Debug)]
@@ -158,6 +164,20 @@ impl Member for OnnxMember {
 
     fn reads(&self) -> Reads {
         Reads { text: !matches!(self.reader, Reader::Tensor), tensor: matches!(self.reader, Reader::Tensor) }
+    }
+
+    fn brief(&self, input: &LegInput) -> bool {
+        let rows = match (&self.reader, &input.tensor) {
+            (Reader::Tensor, Some(Ok(tensor))) => {
+                tensor.data.len() / tensor.shape.last().copied().unwrap_or(1).max(1)
+            }
+            // It fails at once.
+            (Reader::Tensor, _) => 0,
+            (Reader::Features(_), _) => 1,
+            (Reader::Text(_), _) => return false,
+        };
+        let cost = self.graph.row_cost().and_then(|cost| cost.checked_mul(rows as u64));
+        cost.is_some_and(|cost| cost <= MOST_INLINE)
     }
 
     fn call(&self, input: &LegInput) -> Result<Reply, Fault> {
