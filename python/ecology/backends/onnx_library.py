@@ -7,26 +7,37 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 from functools import cache
 from pathlib import Path
 
 from ..errors import ArtifactError
 
-__all__ = ["find_library"]
+__all__ = ["find_library", "without_telemetry"]
 
 OLDEST = (1, 24)  # the interface that the core is built for
 INSTALL = f"run: pip install 'onnxruntime>={OLDEST[0]}.{OLDEST[1]}'"
 NAMES = ("libonnxruntime.so*", "libonnxruntime*.dylib", "onnxruntime.dll")
 
 
+def without_telemetry() -> None:
+    """Keep onnxruntime from reporting what it runs, unless the environment says otherwise; call it before it is loaded.
+
+    Newer wheels send usage to their makers over HTTPS. The thread that does so starts with the library, whatever is
+    switched off later, and a child that is forked while it runs never gets through its exit.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 @cache
 def find_library() -> Path:
-    """The library's file; its version is one that the core can call.
+    """The library's file, to be loaded as it is; its version is one that the core can call, and it will send nothing.
 
     Raises:
         ArtifactError: onnxruntime is not installed, is too old, or came without its library.
     """
+    without_telemetry()
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
         raise ArtifactError("onnxruntime", "it is not installed", INSTALL)
