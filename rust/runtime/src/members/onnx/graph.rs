@@ -58,6 +58,7 @@ pub struct Graph {
     outputs: Vec<Wire>,
     row_cost: Option<u64>,
     idle: Mutex<Vec<Slot>>,
+    process: u32,
 }
 
 impl fmt::Debug for Graph {
@@ -66,6 +67,15 @@ impl fmt::Debug for Graph {
             .field("path", &self.path)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
+    }
+}
+
+/// A forked child has its parent's sessions but not their threads, for which closing one would wait for ever.
+impl Drop for Graph {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            self.idle.get_mut().drain(..).for_each(std::mem::forget);
+        }
     }
 }
 
@@ -81,8 +91,8 @@ impl Graph {
         let outputs = slot.session.outputs().iter().map(Wire::from).collect();
         // Threads of its own would have to be waited for.
         let row_cost = if threads == 1 { row_cost(&bytes) } else { None };
-        let idle = Mutex::new(vec![slot]);
-        Ok(Self { path: path.to_owned(), bytes, digest, threads, inputs, outputs, row_cost, idle })
+        let (idle, process) = (Mutex::new(vec![slot]), std::process::id());
+        Ok(Self { path: path.to_owned(), bytes, digest, threads, inputs, outputs, row_cost, idle, process })
     }
 
     /// Its inputs.
