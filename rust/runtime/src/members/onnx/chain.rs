@@ -40,7 +40,7 @@ pub(super) fn row_cost(model: &[u8]) -> Option<u64> {
                 let (name, dims) = tensor(bytes)?;
                 weights.insert(name, dims);
             }
-            (11, Field::Bytes(bytes)) => inputs.push(strings(bytes, 1)?.into_iter().next()?),
+            (11, Field::Bytes(bytes)) => inputs.push(only(bytes, 1)?),
             (15, _) => return None,
             _ => {}
         }
@@ -88,17 +88,25 @@ fn tensor(bytes: &[u8]) -> Option<(&[u8], Vec<u64>)> {
             _ => {}
         }
     }
-    Some((strings(bytes, 8)?.into_iter().next()?, dims))
+    Some((only(bytes, 8)?, dims))
 }
 
 /// Whether a Gemm turns its first operand, so that its rows are not the input's.
 fn turned(node: &[u8]) -> Option<bool> {
     for attribute in strings(node, 5)? {
-        if strings(attribute, 1)?.first().is_some_and(|name| *name == b"transA") {
+        if strings(attribute, 1)?.contains(&&b"transA"[..]) {
             return Some(true);
         }
     }
     Some(false)
+}
+
+/// The value of a field of bytes that is there once: of several a reader would take another one.
+fn only(bytes: &[u8], wanted: u64) -> Option<&[u8]> {
+    match strings(bytes, wanted)?[..] {
+        [one] => Some(one),
+        _ => None,
+    }
 }
 
 /// The values of a field of bytes.
@@ -182,7 +190,7 @@ mod tests {
     #[test]
     fn a_chain_costs_its_weights_and_a_little_for_each_element() {
         let head = node("Gemm", &["x", "w", "b"], "y", &[]);
-        assert_eq!(row_cost(&model(&[head.clone()])), Some((3 + 1) * 5));
+        assert_eq!(row_cost(&model(std::slice::from_ref(&head))), Some((3 + 1) * 5));
         let deep = [head, node("Relu", &["y"], "z", &[]), node("Gemm", &["z", "v"], "s", &[])];
         assert_eq!(row_cost(&model(&deep)), Some((3 + 1) * 5 + (5 + 1) * 2 + 5 * ELEMENTWISE_COST));
     }

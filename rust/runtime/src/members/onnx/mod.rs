@@ -74,7 +74,7 @@ enum Reader {
 }
 
 /// The most multiplications of a call that the calling thread makes itself: about 15 µs, which is less than handing them to
-/// another thread and back takes (measured in docs/decisions/0001-onnx-from-rust.md).
+/// another thread and back takes (measured in docs/decisions, “onnx from Rust”).
 const MOST_INLINE: u64 = 1 << 18;
 
 /// A graph with one input, and what is fed to it.
