@@ -23,7 +23,7 @@ CALLS = 150
 def test_answer_over_a_bare_session(
     benchmark, opened: Callable[[str], Ecology], tmp_path: Path, width: int, labels: int
 ) -> None:
-    """Both on the same rows in short turns; the difference is taken within each round. The small head runs on the calling
+    """Both on the same rows in short turns, the difference taken within each round. The small head runs on the calling
     thread, the large one is handed to the pool."""
     without_telemetry()
     import onnxruntime
