@@ -113,6 +113,7 @@ class Flight:
 
 @final
 class Member:
+    def call(self, text: str, host: Any) -> tuple[Any, float | None]: ...
     @property
     def digest(self) -> str | None: ...
     @property
@@ -173,6 +174,20 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
 def group_folds(groups: npt.NDArray[np.uint32], k: int, seed: int = 0) -> npt.NDArray[np.uint32]: ...
 def linear_member(path: str | Path) -> Member: ...
 def majority(replies: Sequence[Any]) -> dict[str, Any] | None: ...
+def onnx_graph(
+    library: str | Path, path: str | Path
+) -> tuple[list[tuple[str, list[int | None]]], list[tuple[str, list[int | None]]]]: ...
+def onnx_member(
+    library: str | Path,
+    path: str | Path,
+    feed: str,
+    labels: list[str] | None = None,
+    probabilities: bool = False,
+    temperature: float = 1.0,
+    threads: int = 1,
+    encoder: str | Path | None = None,
+    tokenizer: str | Path | None = None,
+) -> Member: ...
 def out_of_fold_classifier(
     rows: Features,
     labels: npt.NDArray[np.uint32],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import ArtifactError, MissingExtra
+from .onnx_library import without_telemetry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,8 @@ def extra(module: str) -> Any:
     Raises:
         MissingExtra: it is not installed.
     """
+    if module.startswith("onnxruntime"):
+        without_telemetry()
     try:
         return import_module(module)
     except ImportError as error:

@@ -8,7 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .protocol import Backend
+from .. import _core
+from ..messages import Reply, read_input
+from .onnx_library import find_library
+from .protocol import UNBOUND, Backend, Terms
 
 __all__ = ["OnnxBackend"]
 
@@ -65,12 +68,30 @@ class OnnxBackend(Backend):
             raise ValueError(f"labels holds {', '.join(twice)} twice; name each output once")
         return self
 
-    def load(self, root: Path) -> Callable[[Any], Any]:
-        """Open the session.
+    def open(self, root: Path, terms: Terms = UNBOUND) -> _core.Member:
+        """Open the graph with onnxruntime's own library, without Python.
 
         Raises:
             ArtifactError: a file is not what onnxruntime or the tokenizer can read.
         """
-        from .onnx_session import OnnxSession
+        return _core.onnx_member(
+            find_library(),
+            root / self.path,
+            self.input,
+            labels=None if self.labels is None else list(self.labels),
+            probabilities=self.probabilities,
+            temperature=self.temperature,
+            threads=self.threads,
+            encoder=None if self.encoder is None else root / self.encoder,
+            tokenizer=None if self.tokenizer is None else root / self.tokenizer,
+        )
 
-        return OnnxSession(self, root)
+    def load(self, root: Path) -> Callable[[Any], Any]:
+        """The same as a function, for a process of its own."""
+        member = self.open(root)
+
+        def answer(data: Any) -> Reply:
+            output, confidence = member.call(read_input(data)[0], data)
+            return Reply(output, confidence)
+
+        return answer

@@ -1,6 +1,6 @@
 """Whether what a manifest points to is there and is what it says: files, digests, graphs, functions.
 
-onnxruntime is imported when a description has an onnx backend whose file exists, and only then.
+The library of onnxruntime is loaded when a description has an onnx backend whose file exists, and only then.
 """
 
 from __future__ import annotations

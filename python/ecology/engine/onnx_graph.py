@@ -5,24 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
+from .. import _core
 from ..backends import OnnxBackend
+from ..backends.onnx_library import find_library
+from ..errors import ArtifactError
 from .place import Finding, Loc
 
 __all__ = ["faults"]
+
+Wires = list[tuple[str, list[int | None]]]
+Graph = tuple[Wires, Wires]  # inputs, outputs
 
 
 def faults(backend: OnnxBackend, where: Loc, root: Path) -> Iterator[Finding]:
     """Findings about the graphs and the tokenizer that are there; absent files are not reported again."""
     head, encoder, tokenizer = (_existing(root, getattr(backend, key)) for key in ("path", "encoder", "tokenizer"))
     if head is not None:
-        session = yield from _session(head, (*where, "backend", "path"))
-        if session is not None:
-            yield from _shape(session, backend, where)
+        graph = yield from _opened(head, (*where, "backend", "path"))
+        if graph is not None:
+            yield from _shape(graph, backend, where)
     if encoder is not None:
-        session = yield from _session(encoder, (*where, "backend", "encoder"))
-        outputs = ["embedding"] if session is None else [node.name for node in session.get_outputs()]
+        graph = yield from _opened(encoder, (*where, "backend", "encoder"))
+        outputs = ["embedding"] if graph is None else [name for name, _ in graph[1]]
         if "embedding" not in outputs:
             problem = f"the encoder has no output named embedding; it has {', '.join(outputs)}"
             yield Finding((*where, "backend", "encoder"), problem, "`ecology embeddings build` writes one that has")
@@ -43,33 +48,24 @@ def _existing(root: Path, path: str | None) -> Path | None:
         return None
 
 
-def _session(path: Path, where: Loc) -> Generator[Finding, None, Any]:
-    """The open graph, or `None` and a finding."""
+def _opened(path: Path, where: Loc) -> Generator[Finding, None, Graph | None]:
+    """Inputs and outputs of the graph, or `None` and a finding."""
     try:
-        import onnxruntime
-    except ImportError:
-        yield Finding(where, "onnxruntime is not installed", "run: pip install onnxruntime")
-        return None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  # its exceptions have no base of their own
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        yield Finding(where, f"it cannot be opened as ONNX: {reason}", "export it again, or restore the file")
+        return _core.onnx_graph(find_library(), path)
+    except ArtifactError as error:
+        about = "" if error.path == str(path) else f"{error.path}: "
+        yield Finding(where, f"{about}{error.problem}", error.fix)
         return None
 
 
-def _shape(session: Any, backend: OnnxBackend, where: Loc) -> Iterator[Finding]:
-    inputs = [node.name for node in session.get_inputs()]
+def _shape(graph: Graph, backend: OnnxBackend, where: Loc) -> Iterator[Finding]:
+    inputs, outputs = graph
     if len(inputs) != 1:
-        problem = f"the graph has {len(inputs)} inputs ({', '.join(inputs)}); one is fed"
+        problem = f"the graph has {len(inputs)} inputs ({', '.join(name for name, _ in inputs)}); one is fed"
         yield Finding((*where, "backend", "path"), problem, "export it with a single input")
-    shape = session.get_outputs()[0].shape
+    shape = outputs[0][1] if outputs else []
     wide = shape[-1] if shape else None
     labels = backend.labels
-    if labels is not None and isinstance(wide, int) and wide != len(labels):
+    if labels is not None and wide is not None and wide != len(labels):
         problem = f"there are {len(labels)} labels, and the graph gives {wide} scores"
         yield Finding((*where, "backend", "labels"), problem, "name each output once, in their order")

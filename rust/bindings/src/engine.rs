@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecology_core::Value;
 use ecology_core::budget::Resource;
 use ecology_core::journey::{Refusal, Routed};
 use ecology_core::snapshot::Snapshot;
+use ecology_core::{Tensor, Value};
 use ecology_runtime::Mailbox;
 use ecology_runtime::carriers::{Interrupted, carry};
 use ecology_runtime::engine::{Engine as RuntimeEngine, Population};
@@ -28,6 +28,7 @@ use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
 use crate::member::Member;
+use crate::onnx;
 use crate::router::RouterWeights;
 use crate::section::{Section, attached, detached, outside};
 
@@ -53,6 +54,14 @@ fn population(
     Ok(Population::new(Arc::new(snapshot), members))
 }
 
+/// What `begin` gives.
+struct Begun {
+    began_ns: u64,
+    population: Arc<Population>,
+    content: Option<Value>,
+    tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
+}
+
 /// What `read` gives: the population it was read under, the request, and what legs are given.
 struct Read {
     population: Arc<Population>,
@@ -62,38 +71,29 @@ struct Read {
 }
 
 impl Engine {
-    /// What a leg needs of the Python object, while the GIL is held: its content as data, if any member reads it.
-    fn content(
-        &self,
-        py: Python<'_>,
-        text: &str,
-        host: Option<&Py<PyAny>>,
-    ) -> PyResult<(Arc<Population>, Option<Value>)> {
+    /// The population to read a request under, and what only the host can say of its input, while it can.
+    fn begin(&self, py: Python<'_>, text: &str, host: Option<&Py<PyAny>>) -> PyResult<Begun> {
+        let began_ns = self.engine.clock().now_ns();
         let population = self.engine.current();
-        let content = match host {
-            _ if !population.reads_content => None,
-            Some(object) if object.bind(py).is_instance_of::<PyString>() => Some(Value::from(text)),
-            Some(object) => Some(py_to_value(object.bind(py))?),
-            None => Some(Value::from(text)),
+        let tensor = host.filter(|_| population.reads.tensor).map(|host| onnx::tensor(py, host));
+        let content = match host.map(|host| host.bind(py)) {
+            _ if !population.reads.content => None,
+            Some(host) if !host.is_instance_of::<PyString>() => Some(py_to_value(host)?),
+            _ => Some(Value::from(text)),
         };
-        Ok((population, content))
+        Ok(Begun { began_ns, population, content, tensor })
     }
 
-    fn read(
-        &self,
-        (population, content): (Arc<Population>, Option<Value>),
-        text: &str,
-        host: Option<Py<PyAny>>,
-        args: Option<&RequestArgs>,
-    ) -> Read {
-        let began_ns = self.engine.clock().now_ns();
+    fn read(&self, begun: Begun, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
+        let Begun { began_ns, population, content, tensor } = begun;
         let features = Arc::new(population.snapshot.spec.features.extract(text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
-        let text: Arc<str> = if host.is_some() { "".into() } else { text.into() };
+        let text: Arc<str> = if host.is_some() && !population.reads.text { "".into() } else { text.into() };
+        let spec = Some(Arc::clone(&population.spec));
         let host = host.map(|object| Arc::new(object) as _);
-        let input = LegInput { text, features, content, host, ends_by: None };
+        let input = LegInput { text, features, spec, content, tensor, host, ends_by: None };
         Read { population, request, input, began_ns }
     }
 
@@ -167,9 +167,9 @@ impl Engine {
         let _section = Section::enter(py);
         // Freed inside the section.
         let (submit, cancel) = (submit, cancel);
-        let current = self.content(py, text, host.as_ref())?;
+        let begun = self.begin(py, text, host.as_ref())?;
         let result = detached(py, || {
-            let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
+            let Read { population, request, input, began_ns } = self.read(begun, text, host, args.as_ref());
             let flight =
                 RuntimeFlight::begin(&self.engine, population, request, input.clone(), None, began_ns)?;
             // What interrupted the wait: the exception that is raised in place of an answer.
@@ -222,9 +222,9 @@ impl Engine {
     ) -> PyResult<Flight> {
         let _section = Section::enter(py);
         let (key, notify) = bridge.get().address();
-        let current = self.content(py, text, host.as_ref())?;
+        let begun = self.begin(py, text, host.as_ref())?;
         let flight = detached(py, || {
-            let Read { population, request, input, began_ns } = self.read(current, text, host, args.as_ref());
+            let Read { population, request, input, began_ns } = self.read(begun, text, host, args.as_ref());
             RuntimeFlight::begin(&self.engine, population, request, input, Some(notify), began_ns)
         });
         let flight = flight.map_err(|refused| errors::refusal(py, &refused))?;

@@ -13,6 +13,7 @@
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
 //! | `member` | linear and served members, and members that are Python |
+//! | `onnx` | members and graphs of onnxruntime |
 //! | `router` | a file of router weights |
 //! | `section` | where a thread works on Python objects, and how the process exits |
 //! | `text` | features and signals |
@@ -28,6 +29,7 @@ mod errors;
 mod flight;
 mod learn;
 mod member;
+mod onnx;
 mod router;
 mod section;
 mod text;
@@ -58,6 +60,8 @@ mod _core {
     };
     #[pymodule_export]
     use member::{Member, linear_member, openai_member, python_member};
+    #[pymodule_export]
+    use onnx::{onnx_graph, onnx_member};
     #[pymodule_export]
     use router::RouterWeights;
     #[pymodule_export]

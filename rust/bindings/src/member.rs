@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ecology_core::leg::{Fault, Reply, Usage};
 use ecology_runtime::artifact::{Artifact, ArtifactError, Meaning};
+use ecology_runtime::flight::guarded;
 use ecology_runtime::members::{self, LegInput, LinearMember, Place};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,8 +15,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::call::call;
-use crate::convert::py_to_value;
+use crate::convert::{py_to_value, value_to_py};
 use crate::errors;
+use crate::onnx;
 use crate::section::attached;
 
 /// A loaded model, ready to be put into an engine.
@@ -28,6 +30,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// One that is no Python and reads no features of the request's.
+    pub(crate) fn new(member: Arc<dyn members::Member>, digest: Option<String>, labels: Vec<String>) -> Self {
+        Self { member, digest, labels, features: None }
+    }
+
     pub(crate) fn share(&self) -> Arc<dyn members::Member> {
         Arc::clone(&self.member)
     }
@@ -39,6 +46,17 @@ impl Member {
     #[getter]
     fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
+    }
+
+    /// Calls it once on this thread, outside of any population: the output and the leg confidence. For members that are no
+    /// Python and do not wait. Raises ValueError with the words of its fault.
+    fn call(&self, py: Python<'_>, text: &str, host: Py<PyAny>) -> PyResult<(Py<PyAny>, Option<f32>)> {
+        let reads = self.member.reads();
+        let tensor = reads.tensor.then(|| onnx::tensor(py, &host));
+        let input = LegInput { text: text.into(), tensor, ..LegInput::default() };
+        let reply = py.detach(|| guarded(|| self.member.call(&input)));
+        let reply = reply.map_err(|fault| PyValueError::new_err(fault.text().to_owned()))?;
+        Ok((value_to_py(py, &reply.output)?.unbind(), reply.confidence))
     }
 
     /// Where it runs: `inline`, `compute`, `thread`, `loop` or `io`.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ecology_core::journey::Live;
 use ecology_core::snapshot::{ModelIndex, Snapshot};
+use ecology_core::text::FeatureSpec;
 
 use crate::clock::Clock;
-use crate::members::Member;
+use crate::members::{Member, Reads};
 use crate::net::reactor::Background;
 use crate::pool::Pool;
 
@@ -25,15 +26,23 @@ pub struct Population {
     pub snapshot: Arc<Snapshot>,
     /// Members, by [`ModelIndex`].
     pub members: Vec<Option<Arc<dyn Member>>>,
-    /// Whether any of them reads the input as data.
-    pub reads_content: bool,
+    /// What any of them needs of an input.
+    pub reads: Reads,
+    /// The features of the snapshot, as legs are told them.
+    pub spec: Arc<FeatureSpec>,
 }
 
 impl Population {
-    /// One member for each model of the snapshot.
+    /// These members under this snapshot.
     pub fn new(snapshot: Arc<Snapshot>, members: Vec<Option<Arc<dyn Member>>>) -> Self {
-        let reads_content = members.iter().flatten().any(|member| member.reads_content());
-        Self { snapshot, members, reads_content }
+        let any = |which: fn(Reads) -> bool| members.iter().flatten().any(|member| which(member.reads()));
+        let reads = Reads {
+            text: any(|reads| reads.text),
+            content: any(|reads| reads.content),
+            tensor: any(|reads| reads.tensor),
+        };
+        let spec = Arc::new(snapshot.spec.features.clone());
+        Self { snapshot, members, reads, spec }
     }
 
     /// The member of a model.

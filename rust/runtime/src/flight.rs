@@ -3,8 +3,9 @@
 //! A flight does everything that can be done without waiting: it advances the journey, calls inline members, hands work
 //! to pools. Who waits, and how, is the carrier's affair; both carriers (a blocked thread, an event loop) drive the same flight.
 //!
-//! Work that is cut off half-way: a leg on a pool that has not begun is skipped; one that runs is left to run to its end and
-//! its post goes unread. Threads cannot be killed, so a bound on time is a promise about the answer, not about the thread.
+//! Work that is cut off half-way: a leg on a pool that has not begun is skipped; one that runs is asked to stop, most members run
+//! to their end all the same, and its post goes unread. Threads cannot be killed, so a bound on time is a promise about the
+//! answer, not about the thread.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,7 @@ use ecology_core::snapshot::ModelIndex;
 use crate::clock::{Clock, thread_cpu_ns};
 use crate::engine::{Engine, Population};
 use crate::mailbox::{Mailbox, Notify, Post};
-use crate::members::{LegInput, Member, Place};
+use crate::members::{LegInput, Member, Place, Stop};
 use crate::net::reactor::{Abort, Served};
 use crate::pool::{Refused, Ticket};
 
@@ -30,16 +31,16 @@ pub struct HostLeg {
     pub member: Arc<dyn Member>,
 }
 
-/// What stops a leg that nobody waits for any more.
+/// Where a leg was sent, and so how it is stopped when nobody waits for it any more.
 #[derive(Debug)]
-enum Stop {
-    /// A pool has it.
-    Skip(Ticket),
-    /// It is on the engine's reactor.
-    Abort(Abort),
-    /// It is on the reactor of the calling thread.
+enum Sent {
+    /// To a pool: it is not begun, or asked to end.
+    Pool(Ticket, Arc<Stop>),
+    /// To the engine's reactor.
+    Background(Abort),
+    /// To the reactor of the calling thread.
     Own,
-    /// It is on the host's event loop.
+    /// To the host's event loop.
     Host,
 }
 
@@ -64,8 +65,8 @@ pub struct Flight {
     journey: Option<Journey>,
     input: LegInput,
     mailbox: Arc<Mailbox>,
-    /// Of every leg that was sent somewhere.
-    stops: Vec<(usize, Stop)>,
+    /// Every leg that was sent somewhere.
+    sent: Vec<(usize, Sent)>,
     host_legs: Vec<HostLeg>,
     host_cancels: Vec<usize>,
     /// Legs for the reactor of the thread that waits, if a thread does.
@@ -95,7 +96,7 @@ impl Flight {
             journey: Some(journey),
             input,
             mailbox: Arc::new(Mailbox::new(notify)),
-            stops: Vec::new(),
+            sent: Vec::new(),
             host_legs: Vec::new(),
             host_cancels: Vec::new(),
             own_legs: Vec::new(),
@@ -223,25 +224,28 @@ impl Flight {
         let Some(member) = self.population.member(model) else {
             return Some(Fault::Failed("the model is not loaded".into()));
         };
-        let pool = match member.place() {
+        let place = if member.brief(&self.input) { Place::Inline } else { member.place() };
+        let pool = match place {
             Place::Inline => {
                 inline.push_back((leg, model));
                 return None;
             }
             Place::Loop => {
                 self.host_legs.push(HostLeg { leg, member: Arc::clone(member) });
-                self.stops.push((leg, Stop::Host));
+                self.sent.push((leg, Sent::Host));
                 return None;
             }
             Place::Io if self.mailbox.is_waited_for() => {
                 self.own_legs.push(HostLeg { leg, member: Arc::clone(member) });
-                self.stops.push((leg, Stop::Own));
+                self.sent.push((leg, Sent::Own));
                 return None;
             }
             Place::Io => return self.ask(leg, &Arc::clone(member)),
             Place::Compute => &self.engine.compute,
             Place::Thread => &self.engine.blocking,
         };
+        let stop = Arc::new(Stop::default());
+        let asked = Arc::clone(&stop);
         let (member, mut input, mailbox) =
             (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
@@ -250,7 +254,7 @@ impl Flight {
             // Work past its time is never started.
             if clock.now_ns() < ends_by_ns {
                 let started_ns = thread_cpu_ns();
-                let result = call(member.as_ref(), &input);
+                let result = guarded(|| member.call_until(&input, &asked));
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
                 mailbox.deliver(Post { leg, result, usage: Usage { compute_ns, ..Usage::default() } });
             }
@@ -260,7 +264,7 @@ impl Flight {
         let taken = pool.submit(&self.population.snapshot.model(model).id, Box::new(job));
         self.overhead_ns += thread_cpu_ns().saturating_sub(cpu_ns).max(1);
         match taken {
-            Ok(ticket) => self.stops.push((leg, Stop::Skip(ticket))),
+            Ok(ticket) => self.sent.push((leg, Sent::Pool(ticket, stop))),
             Err(refused @ Refused::NoThread) => return Some(Fault::Failed(refused.to_string())),
             Err(refused @ Refused::Occupied(_)) => return Some(Fault::Occupied(refused.to_string())),
         }
@@ -275,7 +279,7 @@ impl Flight {
         let asked = self.engine.background.start(|reactor| member.ask(input, reactor), done);
         match asked {
             Ok(Some(abort)) => {
-                self.stops.push((leg, Stop::Abort(abort)));
+                self.sent.push((leg, Sent::Background(abort)));
                 None
             }
             Ok(None) => Some(Fault::Failed("the member does not run on a reactor".into())),
@@ -289,16 +293,19 @@ impl Flight {
         };
         // Never blocks, so the wall's time is the processor's, and cheaper to read.
         let started_ns = clock.now_ns();
-        let result = call(member.as_ref(), &self.input);
+        let result = guarded(|| member.call(&self.input));
         (result, clock.now_ns().saturating_sub(started_ns))
     }
 
     fn forget(&mut self, leg: usize) {
-        match self.stops.iter().find(|(at, _)| *at == leg) {
-            Some((_, Stop::Skip(ticket))) => ticket.abandon(),
-            Some((_, Stop::Abort(abort))) => abort.abort(),
-            Some((_, Stop::Own)) => self.own_cancels.push(leg),
-            Some((_, Stop::Host)) => self.host_cancels.push(leg),
+        match self.sent.iter().find(|(at, _)| *at == leg) {
+            Some((_, Sent::Pool(ticket, stop))) => {
+                ticket.abandon();
+                stop.ask();
+            }
+            Some((_, Sent::Background(abort))) => abort.abort(),
+            Some((_, Sent::Own)) => self.own_cancels.push(leg),
+            Some((_, Sent::Host)) => self.host_cancels.push(leg),
             None => {}
         }
     }
@@ -326,11 +333,6 @@ fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
         Err(_) => Some(Input::LegUsed { leg, usage }),
     };
     used.into_iter().chain([Input::LegDone { leg, result }])
-}
-
-/// Calls a member; a panic in it fails this leg and nothing else.
-fn call(member: &dyn Member, input: &LegInput) -> Result<Reply, Fault> {
-    guarded(|| member.call(input))
 }
 
 /// A panic in `work` as a fault.

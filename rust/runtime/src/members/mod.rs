@@ -4,21 +4,25 @@
 //! Python file in `ecology/backends`.
 
 mod linear;
+pub mod onnx;
 mod openai;
+mod stop;
 
 use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ecology_core::Value;
 use ecology_core::leg::{Fault, Reply};
-use ecology_core::text::Features;
+use ecology_core::text::{FeatureSpec, Features};
+use ecology_core::{Tensor, Value};
 
 use crate::net::reactor::{Call, Reactor};
 
 pub use linear::LinearMember;
+pub use onnx::OnnxMember;
 pub use openai::{Api, Confidence, OpenAiConfig, OpenAiMember, Output};
+pub use stop::Stop;
 
 /// Where a member runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +39,30 @@ pub enum Place {
     Io,
 }
 
+/// What a member needs of the input beside its features and the host's own form, so that nothing is copied for nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Its text.
+    pub text: bool,
+    /// All of it, as data.
+    pub content: bool,
+    /// Its numbers.
+    pub tensor: bool,
+}
+
 /// What a leg is given. Shared by all legs of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LegInput {
-    /// The text of the input; empty when it has none.
+    /// The text of the input; empty when it has none, or when nobody reads it here.
     pub text: Arc<str>,
     /// What it looks like.
     pub features: Arc<Features>,
-    /// The input as data, if a member [reads](Member::reads_content) it.
+    /// Under which spec, if that is known.
+    pub spec: Option<Arc<FeatureSpec>>,
+    /// The input as data, if a member reads it as that.
     pub content: Option<Value>,
+    /// The input as an array, or why it is none; `None` when nobody reads it.
+    pub tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
     /// The input as the host knows it (a Python object), for members that are the host's.
     pub host: Option<Arc<dyn Any + Send + Sync>>,
     /// When the leg's time is over, for members on a pool, which may end their work then.
@@ -64,9 +83,20 @@ pub trait Member: Debug + Send + Sync {
         None
     }
 
-    /// Whether it reads [`LegInput::content`].
-    fn reads_content(&self) -> bool {
-        self.place() == Place::Io
+    /// As [`call`](Member::call), by a thread that cannot be interrupted: once `stop` is asked for, nobody waits for the reply any more.
+    fn call_until(&self, input: &LegInput, _stop: &Stop) -> Result<Reply, Fault> {
+        self.call(input)
+    }
+
+    /// Whether this call is bound to come back in microseconds, whatever the input holds, so that the calling thread makes it
+    /// itself although the member's place is another one. By what is known of the work: a measurement binds nobody.
+    fn brief(&self, _input: &LegInput) -> bool {
+        false
+    }
+
+    /// What it needs of the input.
+    fn reads(&self) -> Reads {
+        Reads::default()
     }
 
     /// The member itself, for a host that knows its kind (a `Loop` member is started by the host).

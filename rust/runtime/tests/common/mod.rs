@@ -88,7 +88,7 @@ pub(crate) fn request(engine: &Engine, deadline_ms: u64) -> Request {
 }
 
 pub(crate) fn input() -> LegInput {
-    LegInput { text: "".into(), features: Arc::default(), content: None, host: None, ends_by: None }
+    LegInput::default()
 }
 
 pub(crate) fn begin(engine: &Arc<Engine>, deadline_ms: u64) -> Flight {

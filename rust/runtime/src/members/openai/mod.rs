@@ -20,7 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ecology_core::leg::{Fault, Reply, Usage};
 
-use super::{LegInput, Member, Place};
+use super::{LegInput, Member, Place, Reads};
 use crate::net::endpoint::{Endpoint, EndpointError};
 use crate::net::exchange::{self, Failure};
 use crate::net::reactor::{Call, HttpClient, Reactor, Served};
@@ -52,6 +52,10 @@ impl Member for OpenAiMember {
 
     fn call(&self, _: &LegInput) -> Result<Reply, Fault> {
         Err(Fault::Failed("a served model is asked on a reactor".into()))
+    }
+
+    fn reads(&self) -> Reads {
+        Reads { content: true, ..Reads::default() }
     }
 
     fn ask(&self, input: &LegInput, reactor: &Reactor) -> Option<Call> {
