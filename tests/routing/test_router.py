@@ -181,7 +181,8 @@ def test_a_truncated_file_is_refused(saved: bytes, tmp_path: Path, share: float)
 
 
 EDITS = {
-    "another format": (b"ecology.linear.v1", b"ecology.linear.v9"),
+    "another format": (b"ecology.linear.v2", b"ecology.linear.v9"),
+    "the format of other weights": (b"ecology.linear.v2", b"ecology.linear.v1"),
     "no such entry": (b'"ecology":', b'"ecolohy":'),
     "another kind": (b'\\"kind\\":\\"router\\"', b'\\"kind\\":\\"rooter\\"'),
     "a name of another type": (b'\\"poems@1\\",\\"sums@1\\"]', b'\\"poems@1\\",12345678]'),
