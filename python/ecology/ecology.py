@@ -156,6 +156,11 @@ class Ecology:
             InvalidRequest, NoEligibleModel, BudgetExhausted: as `answer`.
         """
         engine, compiled = self._serving()
+        if budget is None:
+            # Most requests: one call, no tuples or dictionaries on the way. None asks for the closer look below.
+            decision = engine.route_plain(input, task, language, data_class, jurisdiction, model, account, seed)
+            if decision is not None:
+                return decision
         stated = (task, language, data_class, jurisdiction, model, account, budget, None, seed)
         text, _, arguments = self._read(compiled, input, stated)
         return engine.route(text, arguments)
