@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecology_core::budget::Resource;
 use ecology_core::journey::{Chooser, Refusal, Routed};
 use ecology_core::snapshot::{ModelIndex, Snapshot};
 use ecology_core::text::{FeatureSpec, Features};
@@ -377,21 +376,7 @@ impl Engine {
 
     /// Limit, committed, reserved and overrun of every account and limited or used resource.
     fn accounts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let mut rows = Vec::new();
-        for account in self.engine.live().accounts.all() {
-            for resource in Resource::ALL {
-                let standing = account.standing(resource);
-                let row = PyDict::new(py);
-                row.set_item("account", &**account.name())?;
-                row.set_item("resource", resource.name())?;
-                row.set_item("limit", standing.limit)?;
-                row.set_item("committed", standing.committed)?;
-                row.set_item("reserved", standing.reserved)?;
-                row.set_item("overrun", standing.overrun)?;
-                rows.push(row);
-            }
-        }
-        Ok(rows)
+        crate::accounts::standings(py, &self.engine.live().accounts)
     }
 
     /// Answered requests, what they cost, and what the baseline would have cost, in nano-USD.

@@ -2,6 +2,7 @@
 //!
 //! | file | binds |
 //! |---|---|
+//! | `accounts` | accounts without a population |
 //! | `answer` | a finished request |
 //! | `aggregate` | majority, best confidence |
 //! | `convert` | values, JSON and requests across the boundary |
@@ -14,6 +15,7 @@
 //! | `router` | a file of router weights |
 //! | `text` | features and signals |
 
+mod accounts;
 mod aggregate;
 mod answer;
 mod convert;
@@ -33,6 +35,8 @@ use pyo3::prelude::*;
 mod _core {
     use super::*;
 
+    #[pymodule_export]
+    use accounts::{AccountPath, Accounts, Reservation};
     #[pymodule_export]
     use aggregate::{best_confidence, majority};
     #[pymodule_export]
