@@ -50,7 +50,9 @@ fn text(criterion: &mut Criterion) {
         let name = if columns == 0 { "extract".to_owned() } else { format!("extract_and_score_{columns}") };
         let mut group = criterion.benchmark_group(name);
         let weights: Vec<f32> = (0..spec.buckets() * columns).map(|i| (i % 1021) as f32 - 510.0).collect();
-        let table = WeightTable::new(spec.clone(), columns, &weights, &vec![0.0; columns]).ok();
+        let table = WeightTable::new(spec.clone(), columns, &weights, &vec![0.0; columns])
+            .ok()
+            .map(|table| table.quantized());
         let mut scores = vec![0.0; columns];
         for (name, texts) in &corpora {
             let mut texts = texts.iter().cycle();

@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Answer, Decision, __version__, best_confidence, majority, replay, signals
+    from ._core import Accounts, Answer, Decision, __version__, best_confidence, majority, replay, signals
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .routing import Outcome, Router
 
 _HOMES = {
-    "._core": ("Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
+    "._core": ("Accounts", "Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
@@ -40,6 +40,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Accounts",
     "Adaptive",
     "Answer",
     "Budget",

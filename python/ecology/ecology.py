@@ -161,6 +161,11 @@ class Ecology:
         """
         serving = self._serving()
         engine, compiled = serving.engine, serving.compiled
+        if budget is None:
+            # Most requests: one call, no tuples or dictionaries on the way. None asks for the closer look below.
+            decision = engine.route_plain(input, task, language, data_class, jurisdiction, model, account, seed)
+            if decision is not None:
+                return decision
         stated = (task, language, data_class, jurisdiction, model, account, budget, None, seed)
         text, _, arguments = self._read(compiled, input, stated)
         return engine.route(text, arguments)

@@ -181,7 +181,8 @@ def test_a_truncated_file_is_refused(saved: bytes, tmp_path: Path, share: float)
 
 
 EDITS = {
-    "another format": (b"ecology.linear.v1", b"ecology.linear.v9"),
+    "another format": (b"ecology.linear.v2", b"ecology.linear.v9"),
+    "the format of other weights": (b"ecology.linear.v2", b"ecology.linear.v1"),
     "no such entry": (b'"ecology":', b'"ecolohy":'),
     "another kind": (b'\\"kind\\":\\"router\\"', b'\\"kind\\":\\"rooter\\"'),
     "a name of another type": (b'\\"poems@1\\",\\"sums@1\\"]', b'\\"poems@1\\",12345678]'),
@@ -214,8 +215,12 @@ def refused(folder: Path, raw: bytes) -> None:
     assert str(caught.value).endswith("restore the file, or train it again")
 
 
-def test_weights_that_are_not_numbers_are_refused(saved: bytes, tmp_path: Path) -> None:
-    refused(tmp_path, saved[:-400] + np.full(100, np.nan, dtype="<f4").tobytes())
+@pytest.mark.parametrize("which", ["bias", "scales"])
+def test_weights_that_are_not_numbers_are_refused(saved: bytes, tmp_path: Path, which: str) -> None:
+    data = 8 + int.from_bytes(saved[:8], "little")
+    header = json.loads(saved[8:data])
+    at = data + header[which]["data_offsets"][0]
+    refused(tmp_path, saved[:at] + np.full(1, np.nan, dtype="<f4").tobytes() + saved[at + 4 :])
 
 
 def test_other_weights_are_another_router(saved: bytes, router: Router, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ class Router:
         Raises:
             InvalidRequest: the prompt is empty or not valid text.
         """
-        return self._engine.route(read_input(prompt)[0])
+        decision = self._engine.route_plain(prompt, None, None, None, None, None, None, None)
+        return self._engine.route(read_input(prompt)[0]) if decision is None else decision
 
     def route_batch(self, prompts: Sequence[str]) -> dict[str, Any]:
         """Rank for many prompts on all cores: columns `model` (list) and `confidence` (float32 [n]).

@@ -2,6 +2,7 @@
 
 use ecology_core::Value;
 use ecology_core::aggregate::{self, Verdict};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -14,14 +15,14 @@ fn wrap<'py>(
 ) -> PyResult<Option<Bound<'py, PyDict>>> {
     let Some(verdict) = verdict else { return Ok(None) };
     let dict = PyDict::new(py);
-    dict.set_item("winner", &replies[verdict.index])?;
-    dict.set_item("index", verdict.index)?;
-    dict.set_item("support", verdict.support)?;
-    dict.set_item("votes", verdict.votes)?;
-    dict.set_item("abstentions", verdict.abstentions)?;
-    dict.set_item("tie", verdict.tie.name())?;
-    dict.set_item("disagreement", verdict.disagreement)?;
-    dict.set_item("entropy_bits", verdict.entropy_bits)?;
+    dict.set_item(intern!(py, "winner"), &replies[verdict.index])?;
+    dict.set_item(intern!(py, "index"), verdict.index)?;
+    dict.set_item(intern!(py, "support"), verdict.support)?;
+    dict.set_item(intern!(py, "votes"), verdict.votes)?;
+    dict.set_item(intern!(py, "abstentions"), verdict.abstentions)?;
+    dict.set_item(intern!(py, "tie"), verdict.tie.name())?;
+    dict.set_item(intern!(py, "disagreement"), verdict.disagreement)?;
+    dict.set_item(intern!(py, "entropy_bits"), verdict.entropy_bits)?;
     Ok(Some(dict))
 }
 

@@ -1,6 +1,6 @@
 //! Values, JSON and requests across the boundary.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ecology_core::admission::Ask;
 use ecology_core::budget::{Limits, Resource};
@@ -118,21 +118,78 @@ pub(crate) fn value_to_py<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound
     }
 }
 
+/// A string of Python, copied once and shared from then on.
+pub(crate) struct Word(Arc<str>);
+
+impl Word {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Word {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(object.cast::<PyString>()?.to_str()?.into()))
+    }
+}
+
 /// A request as the facade passes it.
-#[derive(FromPyObject)]
+#[derive(Default, FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct RequestArgs {
-    task: Option<String>,
-    language: Option<String>,
-    modality: Option<String>,
-    data_class: Option<String>,
-    jurisdiction: Option<String>,
-    model: Option<String>,
-    account: Option<String>,
-    limits: Option<std::collections::BTreeMap<String, u64>>,
-    deadline_ms: Option<f64>,
-    seed: Option<u64>,
-    input_bytes: Option<u64>,
+    pub(crate) task: Option<Word>,
+    pub(crate) language: Option<Word>,
+    pub(crate) modality: Option<Word>,
+    pub(crate) data_class: Option<Word>,
+    pub(crate) jurisdiction: Option<Word>,
+    pub(crate) model: Option<Word>,
+    pub(crate) account: Option<Word>,
+    pub(crate) limits: Option<std::collections::BTreeMap<String, u64>>,
+    pub(crate) deadline_ms: Option<f64>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) input_bytes: Option<u64>,
+}
+
+/// What most requests are: no string is made anew for it.
+static TEXT: LazyLock<Arc<str>> = LazyLock::new(|| "text".into());
+static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
+
+impl RequestArgs {
+    /// The constraints, before the policy's defaults.
+    pub(crate) fn ask(&self, input_bytes: u64) -> Ask {
+        let word = |word: &Option<Word>| word.as_ref().map(|word| Arc::clone(&word.0));
+        Ask {
+            task: word(&self.task),
+            language: word(&self.language),
+            modality: word(&self.modality).or_else(|| Some(Arc::clone(&TEXT))),
+            data_class: word(&self.data_class),
+            jurisdiction: word(&self.jurisdiction),
+            model: word(&self.model),
+            input_bytes,
+            money_is_limited: false,
+        }
+    }
+
+    /// Who pays.
+    pub(crate) fn account(&self) -> Arc<str> {
+        Arc::clone(self.account.as_ref().map_or(&*NOBODY, |word| &word.0))
+    }
+
+    /// Limits of this one request.
+    pub(crate) fn limits(&self) -> Option<Limits> {
+        self.limits.as_ref().map(|limits| {
+            let known =
+                limits.iter().filter_map(|(name, amount)| Some((Resource::from_name(name)?, *amount)));
+            known.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount))
+        })
+    }
+}
+
+/// Four bytes a token: the usual estimate where no tokenizer is at hand. Of the whole input, since all of it is read.
+pub(crate) fn tokens(input_bytes: u64) -> u64 {
+    input_bytes.div_ceil(4)
 }
 
 /// A request read under a snapshot. `seed` is used when the caller gives none; it is recorded either way.
@@ -144,34 +201,19 @@ pub(crate) fn request(
     started_ns: u64,
     seed: u64,
 ) -> Request {
-    let arc =
-        |word: fn(&RequestArgs) -> &Option<String>| args.and_then(|a| word(a).as_deref().map(Arc::from));
-    let limits = args.and_then(|a| a.limits.as_ref()).map(|limits| {
-        let known = limits.iter().filter_map(|(name, amount)| Some((Resource::from_name(name)?, *amount)));
-        known.fold(Limits::default(), |limits, (resource, amount)| limits.with(resource, amount))
-    });
-    let deadline_ms = args.and_then(|a| a.deadline_ms).unwrap_or(snapshot.spec.defaults.deadline_ms);
-    let input_bytes = args.and_then(|a| a.input_bytes).unwrap_or(text.len() as u64);
-    let ask = Ask {
-        task: arc(|a| &a.task),
-        language: arc(|a| &a.language),
-        modality: arc(|a| &a.modality).or_else(|| Some("text".into())),
-        data_class: arc(|a| &a.data_class),
-        jurisdiction: arc(|a| &a.jurisdiction),
-        model: arc(|a| &a.model),
-        input_bytes,
-        money_is_limited: false,
-    };
+    let unstated = RequestArgs::default();
+    let args = args.unwrap_or(&unstated);
+    let deadline_ms = args.deadline_ms.unwrap_or(snapshot.spec.defaults.deadline_ms);
+    let input_bytes = args.input_bytes.unwrap_or(text.len() as u64);
     Request {
-        ask,
+        ask: args.ask(input_bytes),
         features,
         text: (snapshot.spec.log_text == LogText::Full).then(|| text.into()),
-        account: arc(|a| &a.account).unwrap_or_else(|| "".into()),
-        limits,
-        // Four bytes a token: the usual estimate where no tokenizer is at hand. Of the whole input, since all of it is read.
-        tokens_in: input_bytes.div_ceil(4),
+        account: args.account(),
+        limits: args.limits(),
+        tokens_in: tokens(input_bytes),
         started_ns,
         deadline_ns: started_ns.saturating_add((deadline_ms * 1e6) as u64),
-        seed: args.and_then(|a| a.seed).unwrap_or(seed),
+        seed: args.seed.unwrap_or(seed),
     }
 }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecology_core::budget::Resource;
-use ecology_core::journey::{Refusal, Routed};
-use ecology_core::snapshot::Snapshot;
+use ecology_core::journey::{Chooser, Refusal, Routed};
+use ecology_core::snapshot::{ModelIndex, Snapshot};
+use ecology_core::text::{FeatureSpec, Features};
 use ecology_core::{Tensor, Value};
 use ecology_runtime::Mailbox;
 use ecology_runtime::carriers::{Interrupted, carry};
@@ -18,12 +18,12 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::answer::Answer;
 use crate::bridge::Bridge;
 use crate::call::call;
-use crate::convert::{RequestArgs, json_to_py, py_to_value, request};
+use crate::convert::{RequestArgs, Word, json_to_py, py_to_value, request, tokens};
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
@@ -99,13 +99,45 @@ impl Engine {
 
     /// Routing starts no leg, so nobody needs the text once its features are taken.
     fn routed(&self, text: &str, args: Option<&RequestArgs>) -> Result<Routed, Refusal> {
-        let began_ns = self.engine.clock().now_ns();
-        let population = self.engine.current();
-        let features = Arc::new(population.snapshot.spec.features.extract(text));
-        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
-        let request = request(args, &population.snapshot, text, features, began_ns, seed);
-        Routed::route(Arc::clone(&population.snapshot), self.engine.live(), request).map(|(routed, _)| routed)
+        self.routed_under(&self.engine.current().snapshot, text, args)
     }
+
+    fn routed_under(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        text: &str,
+        args: Option<&RequestArgs>,
+    ) -> Result<Routed, Refusal> {
+        let began_ns = self.engine.clock().now_ns();
+        let features = Arc::new(extracted(&snapshot.spec.features, text));
+        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
+        let request = request(args, snapshot, text, features, began_ns, seed);
+        Routed::route(Arc::clone(snapshot), self.engine.live(), request).map(|(routed, _)| routed)
+    }
+}
+
+thread_local! {
+    static FEATURES: RefCell<Features> = RefCell::default();
+}
+
+/// The features of a text, in as much memory as they need: they grow in memory that a thread keeps.
+fn extracted(spec: &FeatureSpec, text: &str) -> Features {
+    FEATURES.with_borrow_mut(|features| {
+        spec.extract_into(text, features);
+        features.clone()
+    })
+}
+
+/// Whether a text is plainly no blank, without a look at all of it.
+fn is_plain(text: &str) -> bool {
+    text.bytes().take(64).any(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether the account is one that somebody declared, or below one, where accounts are declared at all.
+fn is_declared(snapshot: &Snapshot, account: &str) -> bool {
+    let declared = &snapshot.spec.accounts;
+    let root = account.split('/').next();
+    declared.is_empty() || declared.keys().any(|name| name.split('/').next() == root)
 }
 
 #[pymethods]
@@ -240,6 +272,48 @@ impl Engine {
         Ok(Decision::wrap(Arc::new(routed)))
     }
 
+    /// `route` of a text under plain constraints. None when something about them wants a closer look, which the facade takes:
+    /// whatever is wrong is told in its words.
+    #[pyo3(signature = (text, task, language, data_class, jurisdiction, model, account, seed))]
+    #[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
+    fn route_plain(
+        &self,
+        py: Python<'_>,
+        text: &Bound<'_, PyAny>,
+        task: &Bound<'_, PyAny>,
+        language: &Bound<'_, PyAny>,
+        data_class: &Bound<'_, PyAny>,
+        jurisdiction: &Bound<'_, PyAny>,
+        model: &Bound<'_, PyAny>,
+        account: &Bound<'_, PyAny>,
+        seed: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Decision>> {
+        let plain = || {
+            let word = |word: &Bound<'_, PyAny>| word.extract::<Option<Word>>().ok();
+            let args = RequestArgs {
+                task: word(task)?,
+                language: word(language)?,
+                data_class: word(data_class)?,
+                jurisdiction: word(jurisdiction)?,
+                model: word(model)?,
+                account: word(account)?,
+                seed: seed.extract().ok()?,
+                ..RequestArgs::default()
+            };
+            Some((text.cast::<PyString>().ok()?.to_str().ok()?, args))
+        };
+        let Some((text, args)) = plain() else { return Ok(None) };
+        let current = self.engine.current();
+        let snapshot = &current.snapshot;
+        let declared = args.account.as_ref().is_none_or(|account| is_declared(snapshot, account.as_str()));
+        if !declared || !is_plain(text) || text.len() as u64 > snapshot.spec.max_input_bytes {
+            return Ok(None);
+        }
+        let routed = py.detach(|| self.routed_under(snapshot, text, Some(&args)));
+        let routed = routed.map_err(|refused| errors::refusal(py, &refused))?;
+        Ok(Some(Decision::wrap(Arc::new(routed))))
+    }
+
     /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]).
     #[pyo3(signature = (texts, args=None))]
     fn route_batch<'py>(
@@ -249,19 +323,41 @@ impl Engine {
         args: Option<RequestArgs>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
-        let args = args.as_ref();
-        let choices: Result<Vec<(Arc<str>, f32)>, Refusal> = py.detach(|| {
-            ecology_runtime::batch::in_parallel(&texts, |text| {
-                let routed = self.routed(text, args)?;
-                let chosen = routed.decision.chosen();
-                Ok((Arc::clone(&routed.snapshot.model(chosen.model).id), chosen.confidence))
-            })
+        let args = args.unwrap_or_default();
+        let population = self.engine.current();
+        let snapshot = &population.snapshot;
+        let seeds = self.seed.fetch_add(texts.len() as u64, Ordering::Relaxed);
+        let seeded: Vec<(&str, u64)> = texts.iter().copied().zip(seeds..).collect();
+        let choices: Result<Vec<(ModelIndex, f32)>, Refusal> = py.detach(|| {
+            let (shared, live) = (Arc::clone(snapshot), self.engine.live());
+            let chooser = Chooser::new(shared, live, args.ask(0), &args.account(), args.limits());
+            ecology_runtime::batch::in_parallel_with(
+                &seeded,
+                || (chooser.clone(), Features::default()),
+                |(chooser, features), (text, seed)| {
+                    snapshot.spec.features.extract_into(text, features);
+                    let input_bytes = args.input_bytes.unwrap_or(text.len() as u64);
+                    let seed = args.seed.unwrap_or(*seed);
+                    match chooser.choose(features, input_bytes, tokens(input_bytes), seed) {
+                        Some(choice) => Ok(choice),
+                        // Once more, at length: that knows the reasons.
+                        None => self.routed_under(snapshot, text, Some(&args)).map(|routed| {
+                            let chosen = routed.decision.chosen();
+                            (chosen.model, chosen.confidence)
+                        }),
+                    }
+                },
+            )
             .into_iter()
             .collect()
         });
         let choices = choices.map_err(|refused| errors::refusal(py, &refused))?;
+        let ids: Vec<_> = snapshot.spec.models.iter().map(|model| PyString::new(py, &model.id)).collect();
         let columns = PyDict::new(py);
-        columns.set_item("model", choices.iter().map(|(model, _)| &**model).collect::<Vec<_>>())?;
+        columns.set_item(
+            "model",
+            PyList::new(py, choices.iter().map(|(model, _)| &ids[usize::from(*model)]))?,
+        )?;
         columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c)| *c)))?;
         Ok(columns)
     }
@@ -277,9 +373,10 @@ impl Engine {
         let Some(router) = &current.snapshot.router else { return Ok(None) };
         let columns = router.models().len();
         let rows = py.detach(|| {
-            ecology_runtime::batch::in_parallel(&texts, |text| {
+            ecology_runtime::batch::in_parallel_with(&texts, Features::default, |features, text| {
                 let mut scores = vec![0.0; columns];
-                router.table().score_into(&router.table().spec().extract(text), &mut scores);
+                router.table().spec().extract_into(text, features);
+                router.table().score_into(features, &mut scores);
                 scores
                     .iter()
                     .zip(router.calibration())
@@ -318,21 +415,7 @@ impl Engine {
 
     /// Limit, committed, reserved and overrun of every account and limited or used resource.
     fn accounts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let mut rows = Vec::new();
-        for account in self.engine.live().accounts.all() {
-            for resource in Resource::ALL {
-                let standing = account.standing(resource);
-                let row = PyDict::new(py);
-                row.set_item("account", &**account.name())?;
-                row.set_item("resource", resource.name())?;
-                row.set_item("limit", standing.limit)?;
-                row.set_item("committed", standing.committed)?;
-                row.set_item("reserved", standing.reserved)?;
-                row.set_item("overrun", standing.overrun)?;
-                rows.push(row);
-            }
-        }
-        Ok(rows)
+        crate::accounts::standings(py, &self.engine.live().accounts)
     }
 
     /// Answered requests, what they cost, and what the baseline would have cost, in nano-USD.

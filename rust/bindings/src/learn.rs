@@ -123,7 +123,7 @@ pub(crate) fn fit_sparse<'py>(
     head(py, linear.map_err(refused)?)
 }
 
-/// Writes a linear classifier over the features of `rows` to `path`; returns its digest. Weights are float32
+/// Writes a linear classifier over the features of `rows` to `path`, one byte per weight; returns its digest. Weights are float32
 /// [buckets, columns], bias [columns], as `fit_sparse` gives them; scores are divided by `temperature` before the softmax.
 #[pyfunction]
 pub(crate) fn write_classifier(
@@ -139,7 +139,8 @@ pub(crate) fn write_classifier(
     let table = WeightTable::new(rows.spec.clone(), names.len(), &flat, &bias.to_vec()?).map_err(refused)?;
     let meaning = Meaning::Classifier { labels: names, temperature };
     let shown = path.display().to_string();
-    py.detach(|| Artifact::write(&path, &table, &meaning)).map_err(|e| errors::artifact(py, &shown, &e))
+    py.detach(|| Artifact::write(&path, &table.quantized(), &meaning))
+        .map_err(|e| errors::artifact(py, &shown, &e))
 }
 
 /// Scores float32 [n, columns] of every row from a classifier that did not see the row's fold (uint32 [n]).

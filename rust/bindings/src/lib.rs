@@ -2,6 +2,7 @@
 //!
 //! | file | binds |
 //! |---|---|
+//! | `accounts` | accounts without a population |
 //! | `answer` | a finished request |
 //! | `aggregate` | majority, best confidence |
 //! | `bridge` | how an event loop learns of post: one wake-up for all that has come |
@@ -18,6 +19,7 @@
 //! | `section` | where a thread works on Python objects, and how the process exits |
 //! | `text` | features and signals |
 
+mod accounts;
 mod aggregate;
 mod answer;
 mod bridge;
@@ -41,6 +43,8 @@ use pyo3::prelude::*;
 mod _core {
     use super::*;
 
+    #[pymodule_export]
+    use accounts::{AccountPath, Accounts, Reservation};
     #[pymodule_export]
     use aggregate::{best_confidence, majority};
     #[pymodule_export]

@@ -23,7 +23,7 @@ impl RouterWeights {
         &self.weights
     }
 
-    /// Puts fitted heads together; the digest is that of the file they would be saved as.
+    /// Puts fitted heads together, quantized; the digest is that of the file they would be saved as.
     pub(crate) fn fitted(
         table: WeightTable,
         models: Vec<String>,
@@ -31,7 +31,7 @@ impl RouterWeights {
         card: String,
     ) -> Result<Self, String> {
         let meaning = Meaning::Router { models, calibration, card };
-        let bytes = Artifact::to_bytes(&table, &meaning).map_err(|error| error.to_string())?;
+        let bytes = Artifact::to_bytes(&table.quantized(), &meaning).map_err(|error| error.to_string())?;
         let artifact = Artifact::from_bytes(&bytes).map_err(|error| error.to_string())?;
         Self::of(artifact)
     }

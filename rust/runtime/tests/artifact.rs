@@ -21,12 +21,20 @@ fn router(names: &[String]) -> Meaning {
 
 /// A file of such names, with weights from a seed.
 fn file(names: &[String], seed: u32, meaning: &Meaning) -> Vec<u8> {
+    Artifact::to_bytes(&table(names, seed), meaning).unwrap()
+}
+
+/// The same of integers.
+fn integer_file(names: &[String], seed: u32, meaning: &Meaning) -> Vec<u8> {
+    Artifact::to_bytes(&table(names, seed).quantized(), meaning).unwrap()
+}
+
+fn table(names: &[String], seed: u32) -> WeightTable {
     let number =
         |n: usize| ((n as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 8) as f32 / 1e6 - 8.0;
     let weights: Vec<f32> = (0..256 * names.len()).map(number).collect();
     let bias: Vec<f32> = (0..names.len()).map(|n| number(n + 9_999)).collect();
-    let table = WeightTable::new(spec(), names.len(), &weights, &bias).unwrap();
-    Artifact::to_bytes(&table, meaning).unwrap()
+    WeightTable::new(spec(), names.len(), &weights, &bias).unwrap()
 }
 
 fn small_file() -> Vec<u8> {
@@ -45,6 +53,10 @@ proptest! {
     #[test]
     fn a_file_comes_back_byte_for_byte(names in prop::collection::vec("\\PC{0,8}", 1..5), seed: u32, routes: bool) {
         let meaning = if routes { router(&names) } else { classifier(&names) };
+        let integers = integer_file(&names, seed, &meaning);
+        let read = Artifact::from_bytes(&integers).unwrap();
+        prop_assert_eq!(&read.table, &table(&names, seed).quantized());
+        prop_assert_eq!(Artifact::to_bytes(&read.table, &read.meaning).unwrap(), integers);
         let bytes = file(&names, seed, &meaning);
         let read = Artifact::from_bytes(&bytes).unwrap();
         prop_assert_eq!(&read.meaning, &meaning);
@@ -116,6 +128,30 @@ fn a_file_of_another_kind_format_or_shape_is_refused() {
         (r#""bias""#, r#""bia_""#),
     ] {
         assert!(edited(from, to).is_err(), "{to} was accepted");
+    }
+}
+
+/// Frozen: what a file of either format scores a text as. A change here is a new format, never an edit.
+#[test]
+fn a_file_of_either_format_gives_the_scores_that_it_always_gave() {
+    let names = ["a@1", "b@1", "c@1"].map(str::to_owned);
+    let features = spec().extract("Where is my card? I want 2 refunds; it's the THIRD time…");
+    for (bytes, digest, expected) in [
+        (
+            file(&names, 7, &router(&names)),
+            "sha256:51cb58d9a4d4c682fd9b121368e7a784218c619f26ddb2a5b4698188a1282e11",
+            [1_088_186_949_u32, 1_092_677_941, 1_089_992_079],
+        ),
+        (
+            integer_file(&names, 7, &router(&names)),
+            "sha256:1e629b15455612da697870a0951d1b1370728c9d80242fcb72fb8ba7da5f55a9",
+            [1_088_216_208, 1_092_662_135, 1_090_016_231],
+        ),
+    ] {
+        let artifact = Artifact::from_bytes(&bytes).unwrap();
+        let mut scores = [0.0; 3];
+        artifact.table.score_into(&features, &mut scores);
+        assert_eq!((artifact.digest.as_str(), scores.map(f32::to_bits)), (digest, expected), "{scores:?}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::{Map, Value as Json};
 
+use super::canonical_json;
 use crate::Value;
 
 /// The canonical bytes of a reply: equal if and only if two replies are one vote.
@@ -17,10 +18,7 @@ pub fn canonical(value: &Value) -> Vec<u8> {
         Value::Text(text) => {
             let text = text.trim();
             match text.as_bytes().first() {
-                Some(b'{' | b'[') => match serde_json::from_str::<Json>(text) {
-                    Ok(json) => write_json(&json, &mut out),
-                    Err(_) => write_string(text, &mut out),
-                },
+                Some(b'{' | b'[') => write_json_text(text, &mut out),
                 _ => write_string(text, &mut out),
             }
         }
@@ -37,12 +35,24 @@ pub fn canonical(value: &Value) -> Vec<u8> {
     out
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+/// Straight from text to form if that can be; else by way of a tree.
+fn write_json_text(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len());
+    if canonical_json::write_text(text, out).is_none() {
+        out.clear();
+        match serde_json::from_str::<Json>(text) {
+            Ok(json) => write_json(&json, out),
+            Err(_) => write_string(text, out),
+        }
+    }
+}
+
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     // A string always serialises, and a Vec always takes the bytes.
     let _ = serde_json::to_writer(out, text);
 }
 
-fn write_json(json: &Json, out: &mut Vec<u8>) {
+pub(super) fn write_json(json: &Json, out: &mut Vec<u8>) {
     match json {
         Json::Null => out.extend_from_slice(b"null"),
         Json::Bool(true) => out.extend_from_slice(b"true"),
@@ -79,7 +89,7 @@ fn write_object(map: &Map<String, Json>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) {
+pub(super) fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) {
     /// From −2⁶³ to below 2⁶⁴ a JSON integer keeps all its digits, so a float there is written as the integer that it is.
     const INTEGERS: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0;
     let _ = match (number.as_i64(), number.as_u64(), number.as_f64()) {

@@ -5,7 +5,8 @@ use crate::Value;
 
 /// Counts replies by canonical form; `None` is a member that gave none. No reply at all gives no verdict.
 ///
-/// Replies are few (a coalition is bounded), so camps are found by comparing with those already seen.
+/// Replies are few (a coalition is bounded), so camps are found by comparing with those already seen: first the texts as they
+/// are, since members that agree often agree to the letter.
 pub fn majority(replies: &[Option<&Value>]) -> Option<Verdict> {
     let mut camps: Vec<(Vec<u8>, usize, usize)> = Vec::with_capacity(replies.len());
     let mut abstentions = 0;
@@ -14,6 +15,14 @@ pub fn majority(replies: &[Option<&Value>]) -> Option<Verdict> {
             abstentions += 1;
             continue;
         };
+        let to_the_letter = |camp: &&mut (Vec<u8>, usize, usize)| match (value, replies[camp.1]) {
+            (Value::Text(mine), Some(Value::Text(theirs))) => mine == theirs,
+            _ => false,
+        };
+        if let Some(camp) = camps.iter_mut().find(to_the_letter) {
+            camp.2 += 1;
+            continue;
+        }
         let form = canonical(value);
         match camps.iter_mut().find(|camp| camp.0 == form) {
             Some(camp) => camp.2 += 1,

@@ -16,6 +16,7 @@
 
 mod best_confidence;
 mod canonical;
+mod canonical_json;
 mod majority;
 mod verdict;
 

@@ -27,7 +27,7 @@ pub use finished::Finished;
 pub use machine::Journey;
 pub use record::{DecisionRecord, ReplayError, replay};
 pub use request::{Refusal, Request};
-pub use routed::Routed;
+pub use routed::{Chooser, Routed};
 
 /// The live state of a process whose events are finished requests.
 pub type Live = crate::snapshot::Live<std::sync::Arc<Finished>>;

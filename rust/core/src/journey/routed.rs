@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Live, Refusal, Request};
 use crate::admission::{Ask, Clause, Verdict, admit};
-use crate::budget::{AccountPath, Resource};
+use crate::budget::{AccountPath, Amounts, Limits, Resource};
 use crate::router::{Decision, Inputs, decide};
-use crate::snapshot::{Mask, PlanSpec, Snapshot};
+use crate::snapshot::{Mask, ModelIndex, PlanSpec, Snapshot};
+use crate::text::Features;
 
 /// Fills what the request leaves unstated from the policy's defaults.
 fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
@@ -33,11 +34,14 @@ fn affordable(snapshot: &Snapshot, path: &AccountPath, tokens_in: u64) -> Mask {
     if headroom.iter().all(|left| *left == u64::MAX) {
         return all;
     }
-    let fits = |index: &usize| {
-        let worst = snapshot.spec.models[*index].worst_case(tokens_in);
+    let fits = |worst: Amounts| {
         Resource::ALL.iter().zip(headroom).all(|(resource, left)| worst.get(*resource) <= left)
     };
-    all.iter().filter(fits).collect()
+    // Far from the limits, which is the rule, nobody needs a look at each model.
+    if fits(snapshot.worst_case.amounts(tokens_in)) {
+        return all;
+    }
+    all.iter().filter(|index| fits(snapshot.spec.models[*index].worst_case(tokens_in))).collect()
 }
 
 /// A request that was admitted and routed: every input of the decision, and the decision.
@@ -85,7 +89,7 @@ impl Routed {
             verdict: &verdict,
             task: request.ask.task.as_deref(),
             tokens_in: request.tokens_in,
-            explores: !matches!(snapshot.plan(request.ask.task.as_deref()), PlanSpec::Cascade { .. }),
+            explores: explores(&snapshot, &request.ask),
             seed: request.seed,
         };
         match decide(&snapshot, &inputs) {
@@ -98,6 +102,54 @@ impl Routed {
     pub fn plan(&self) -> &PlanSpec {
         self.snapshot.plan(self.request.ask.task.as_deref())
     }
+}
+
+/// Who would be chosen for many prompts under the same constraints, without what is kept of a single decision.
+#[derive(Clone, Debug)]
+pub struct Chooser {
+    snapshot: Arc<Snapshot>,
+    path: AccountPath,
+    ask: Ask,
+    explores: bool,
+}
+
+impl Chooser {
+    /// Constraints as a request states them; the defaults of the policy fill the rest.
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        live: &Live,
+        ask: Ask,
+        account: &str,
+        limits: Option<Limits>,
+    ) -> Self {
+        let mut ask = with_defaults(&snapshot, ask);
+        let path = live.accounts.path(account, limits);
+        ask.money_is_limited = path.limits(Resource::NanoUsd);
+        let explores = explores(&snapshot, &ask);
+        Self { snapshot, path, ask, explores }
+    }
+
+    /// The model that [`Routed::route`] would choose and its confidence; `None` where that would refuse.
+    pub fn choose(
+        &mut self,
+        features: &Features,
+        input_bytes: u64,
+        tokens_in: u64,
+        seed: u64,
+    ) -> Option<(ModelIndex, f32)> {
+        self.ask.input_bytes = input_bytes;
+        let verdict = admit(&self.snapshot, &self.ask, &affordable(&self.snapshot, &self.path, tokens_in));
+        let (task, explores) = (self.ask.task.as_deref(), self.explores);
+        let inputs = Inputs { features, verdict: &verdict, task, tokens_in, explores, seed };
+        let decision = decide(&self.snapshot, &inputs)?;
+        let chosen = decision.chosen();
+        Some((chosen.model, chosen.confidence))
+    }
+}
+
+/// Whether the plan begins with the first in rank.
+fn explores(snapshot: &Snapshot, ask: &Ask) -> bool {
+    !matches!(snapshot.plan(ask.task.as_deref()), PlanSpec::Cascade { .. })
 }
 
 /// A request that nobody may serve.

@@ -5,10 +5,8 @@
 //! the small tier and hard ones to the large; nothing measured them, which is why a decision made from them says
 //! that it is not calibrated.
 
-use crate::snapshot::{Conditions, Model, ModelIndex, Role, Rule, Snapshot, Tier};
+use crate::snapshot::{Conditions, Mask, Model, ModelIndex, Role, Rule, Snapshot, Tier};
 use crate::text::Signals;
-
-use super::decision::Ranked;
 
 /// The first rule whose conditions all hold.
 pub(super) fn matching<'s>(snapshot: &'s Snapshot, signals: &Signals) -> Option<&'s Rule> {
@@ -31,11 +29,12 @@ fn holds(when: &Conditions, signals: &Signals) -> bool {
 }
 
 /// The eligible models that a rule prefers.
-pub(super) fn preferred(snapshot: &Snapshot, rule: &Rule, eligible: &[Ranked]) -> Vec<ModelIndex> {
-    let wanted = |index: ModelIndex| {
-        rule.model == Some(index) || rule.tier.is_some_and(|tier| snapshot.model(index).tier == tier)
+pub(super) fn preferred(snapshot: &Snapshot, rule: &Rule, eligible: &Mask) -> Mask {
+    let wanted = |index: &usize| {
+        rule.model == Some(*index as ModelIndex)
+            || rule.tier.is_some_and(|tier| snapshot.ranking[*index].tier == tier)
     };
-    eligible.iter().map(|ranked| ranked.model).filter(|index| wanted(*index)).collect()
+    eligible.iter().filter(wanted).collect()
 }
 
 /// A guess at P(good).

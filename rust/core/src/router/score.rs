@@ -5,23 +5,23 @@ use std::sync::Arc;
 use super::decide::Inputs;
 use super::decision::{Basis, Ranked};
 use super::rules;
-use crate::snapshot::{ModelIndex, Snapshot};
+use crate::snapshot::{Mask, ModelIndex, Snapshot};
 
 /// Confidences, their basis, and whom a rule prefers.
 pub(super) struct Scored {
     pub(super) models: Vec<Ranked>,
     pub(super) basis: Basis,
-    pub(super) preferred: Vec<ModelIndex>,
+    pub(super) preferred: Mask,
 }
 
 pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
     let unscored = |index: usize| {
-        let model = &snapshot.spec.models[index];
+        let facts = &snapshot.ranking[index];
         Ranked {
             model: index as ModelIndex,
             confidence: 0.0,
-            expected_nano_usd: model.expected_nano_usd(inputs.tokens_in),
-            expected_compute_us: model.expected_compute_us(),
+            expected_nano_usd: facts.expected_nano_usd(inputs.tokens_in),
+            expected_compute_us: facts.expected_compute_us,
             not_chosen: None,
         }
     };
@@ -36,7 +36,7 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
             ranked.confidence =
                 rules::confidence(snapshot.model(ranked.model), &inputs.features.signals, inputs.task);
         }
-        let preferred = rule.map_or_else(Vec::new, |rule| rules::preferred(snapshot, rule, &models));
+        let preferred = rule.map_or(Mask::EMPTY, |rule| rules::preferred(snapshot, rule, eligible));
         let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));
         return Scored { models, basis: Basis::Rules(name), preferred };
     };
@@ -47,5 +47,5 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
             ranked.confidence = weights.calibration()[column].probability(scores[column]);
         }
     }
-    Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Vec::new() }
+    Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Mask::EMPTY }
 }

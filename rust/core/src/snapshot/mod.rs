@@ -6,6 +6,7 @@
 //! (budgets, counters, events) is [`Live`], keyed by stable ids.
 
 mod events;
+mod facts;
 mod live;
 mod mask;
 mod model;
@@ -14,6 +15,7 @@ mod router_weights;
 mod spec;
 
 pub use events::EventQueue;
+pub use facts::{RankingFacts, WorstCase};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};

@@ -177,9 +177,13 @@ pub struct Model {
 impl Model {
     /// Expected money for one call, for ranking.
     pub fn expected_nano_usd(&self, tokens_in: u64) -> u64 {
+        self.price.of(tokens_in, self.expected_tokens_out(), self.expected_compute_us())
+    }
+
+    /// Expected tokens of a reply.
+    pub fn expected_tokens_out(&self) -> u64 {
         // A quarter of the bound is a guess; the ledger replaces it once there are measurements.
-        let tokens_out = u64::from(self.max_output_tokens) / 4;
-        self.price.of(tokens_in, tokens_out, self.expected_compute_us())
+        u64::from(self.max_output_tokens) / 4
     }
 
     /// Expected compute for one call.

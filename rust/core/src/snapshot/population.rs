@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RouterWeights, SnapshotSpec, Stage};
+use super::facts::worst_of;
+use super::{
+    MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights, SnapshotSpec, Stage,
+    WorstCase,
+};
 use crate::budget::Resource;
 
 const ANY: &str = "any";
@@ -133,6 +137,10 @@ pub struct Snapshot {
     pub data_classes: ClauseTable,
     /// Jurisdictions.
     pub jurisdictions: ClauseTable,
+    /// What ranking asks of each model.
+    pub ranking: Vec<RankingFacts>,
+    /// At least what a call of any model may use.
+    pub worst_case: WorstCase,
     /// The least `max_input_bytes` of all models: inputs below it need no look at each.
     pub least_max_input_bytes: u64,
 }
@@ -184,6 +192,8 @@ impl Snapshot {
             data_classes: ClauseTable::of(models, |model| &model.data_classes),
             jurisdictions: ClauseTable::of(models, |model| &model.jurisdictions),
             least_max_input_bytes: models.iter().map(|model| model.max_input_bytes).min().unwrap_or(0),
+            ranking: models.iter().map(RankingFacts::of).collect(),
+            worst_case: worst_of(models),
             routed: router_columns
                 .iter()
                 .zip(0..)

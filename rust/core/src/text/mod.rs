@@ -26,15 +26,18 @@
 //! | `cues`, `tally` | words that say what a prompt wants; what is counted |
 //! | `signals`, `complexity` | [`Signals`]: the named numbers, and how they are computed |
 //! | `task` | [`TaskType`] by typed rules |
-//! | `table`, `aligned` | [`WeightTable`]: bucket-major weights and the scoring kernel |
+//! | `table` | [`WeightTable`]: bucket-major weights |
+//! | `float_rows`, `quantized_rows`, `aligned` | their rows in memory, and the scoring kernels |
 
 mod aligned;
 mod chars;
 mod complexity;
 mod cues;
 mod features;
+mod float_rows;
 mod hash;
 mod ngrams;
+mod quantized_rows;
 mod scan;
 mod signals;
 mod spec;
