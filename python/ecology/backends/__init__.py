@@ -2,7 +2,7 @@
 
 >>> from ecology.backends import known
 >>> sorted(known())[:3]
-['callable', 'linear', 'onnx']
+['callable', 'linear', 'mock']
 """
 
 from typing import Annotated
