@@ -1,0 +1,1 @@
+"""The jobs of `serving.py`: a file for each kind, with `contests()`."""
