@@ -53,6 +53,23 @@ class LoopBridge:
             loop.call_soon_threadsafe(self._drain)
 
 
+class Here:
+    """Where a leg of the caller's own loop goes: its flight takes it in at once, without any wake-up."""
+
+    __slots__ = ("_bridge", "_flight", "_leg")
+
+    def __init__(self, bridge: LoopBridge, flight: _core.Flight, leg: int) -> None:
+        self._bridge, self._flight, self._leg = bridge, flight, leg
+
+    def done(self, result: Any) -> None:
+        """It returned this."""
+        self._bridge.arm(self._flight.done(self._leg, result))
+
+    def failed(self, error: BaseException) -> None:
+        """It raised this."""
+        self._bridge.arm(self._flight.failed(self._leg, error))
+
+
 _bridges: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = WeakKeyDictionary()
 
 
@@ -77,8 +94,8 @@ async def carry(begin: Begin) -> _core.Answer:
     tasks: dict[int, asyncio.Task[Any]] = {}
     try:
         while answer is None:
-            for number, function, data, slot in flight.take_legs():
-                tasks[number] = loop.create_task(deliver(function, data, slot))
+            for number, function, data in flight.take_legs():
+                tasks[number] = loop.create_task(deliver(function, data, Here(bridge, flight, number)))
             future: asyncio.Future[_core.Answer | None] = loop.create_future()
             bridge.arm(flight.wait(future))
             answer = await future

@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from .. import _core
 
@@ -31,7 +31,17 @@ END_WITHIN_S = 0.5
 """How long the process waits for cancelled legs when it exits."""
 
 
-async def deliver(function: Callable[[Any], Awaitable[Any]], data: Any, post: _core.Post) -> None:
+class Slot(Protocol):
+    """Where the result of one leg goes."""
+
+    def done(self, result: Any, /) -> object:
+        """It returned this."""
+
+    def failed(self, error: BaseException, /) -> object:
+        """It raised this."""
+
+
+async def deliver(function: Callable[[Any], Awaitable[Any]], data: Any, post: Slot) -> None:
     """Await one leg and post what it returned or raised; a cancelled one posts nothing, nobody waits for it."""
     try:
         result = await function(data)

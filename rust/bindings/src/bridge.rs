@@ -123,7 +123,7 @@ impl Bridge {
     }
 
     /// Goes on with requests, in one go without the GIL; gives the seconds that the loop's timer has to be set to, if it has to be.
-    fn resume(&self, py: Python<'_>, keys: &[u64]) -> PyResult<Option<f64>> {
+    pub(crate) fn resume(&self, py: Python<'_>, keys: &[u64]) -> PyResult<Option<f64>> {
         let flights: Vec<(u64, Py<Flight>)> = {
             let inside = lock(&self.inside);
             keys.iter().filter_map(|key| Some((*key, inside.waiting.get(key)?.clone_ref(py)))).collect()

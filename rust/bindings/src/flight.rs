@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use ecology_core::leg::Fault;
+use ecology_core::leg::{Fault, Reply};
 use ecology_runtime::Mailbox;
 use ecology_runtime::clock::Clock;
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg, Pumped, guarded};
@@ -48,25 +48,24 @@ impl Post {
     }
 }
 
-/// `(leg number, callable, input, post)` of one leg to be started on a loop.
-type Launch<'py> = (usize, Py<PyAny>, Bound<'py, PyAny>, Py<Post>);
+/// `(leg number, callable, input)` of one leg to be started on a loop.
+type Launch<'py> = (usize, Py<PyAny>, Bound<'py, PyAny>);
 
 fn launches<'py>(
     py: Python<'py>,
     legs: Vec<HostLeg>,
     mailbox: &Arc<Mailbox>,
     input: &LegInput,
-) -> PyResult<Vec<Launch<'py>>> {
+) -> Vec<Launch<'py>> {
     let mut launches = Vec::with_capacity(legs.len());
     for HostLeg { leg, member } in legs {
         let Some(member) = member.as_any().downcast_ref::<PythonMember>() else {
             mailbox.post(leg, Err(Fault::Failed("only a Python member runs on an event loop".into())));
             continue;
         };
-        let post = Py::new(py, Post { mailbox: Arc::clone(mailbox), leg })?;
-        launches.push((leg, member.callable().clone_ref(py), host_input(py, input), post));
+        launches.push((leg, member.callable().clone_ref(py), host_input(py, input)));
     }
-    Ok(launches)
+    launches
 }
 
 /// Starts legs on the host's loop through `submit`; what cannot be started has failed. What is no failure but an interruption
@@ -81,7 +80,11 @@ pub(crate) fn launched(
     let numbers: Vec<usize> = legs.iter().map(|leg| leg.leg).collect();
     let started = match submit {
         Some(submit) => {
-            launches(py, legs, mailbox, input).and_then(|legs| call(submit.bind(py), (legs,), None).map(drop))
+            let posted = launches(py, legs, mailbox, input).into_iter().map(|(leg, callable, input)| {
+                Ok((leg, callable, input, Py::new(py, Post { mailbox: Arc::clone(mailbox), leg })?))
+            });
+            let legs = posted.collect::<PyResult<Vec<_>>>();
+            legs.and_then(|legs| call(submit.bind(py), (legs,), None).map(drop))
         }
         None => Err(pyo3::exceptions::PyRuntimeError::new_err("no event loop was given")),
     };
@@ -108,6 +111,7 @@ pub(crate) enum Resumed {
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Flight {
     flight: Homebound<Mutex<RuntimeFlight>>,
+    mailbox: Arc<Mailbox>,
     clock: Clock,
     bridge: Py<Bridge>,
     key: u64,
@@ -120,8 +124,9 @@ pub(crate) struct Flight {
 impl Flight {
     pub(crate) fn wrap(flight: RuntimeFlight, clock: Clock, bridge: Py<Bridge>, key: u64) -> Self {
         let (wake_at_ns, waiter) = (AtomicU64::new(0), Mutex::default());
+        let mailbox = Arc::clone(flight.mailbox());
         let flight = Homebound::new(Arc::new(Mutex::new(flight)));
-        Self { flight, clock, bridge, key, wake_at_ns, waiter }
+        Self { flight, mailbox, clock, bridge, key, wake_at_ns, waiter }
     }
 
     fn lock(&self) -> MutexGuard<'_, RuntimeFlight> {
@@ -153,6 +158,12 @@ impl Flight {
             }
             (None, _) => Ok(Resumed::Over),
         }
+    }
+
+    /// Takes in a leg without any wake-up: this is the loop's own thread.
+    fn put(&self, py: Python<'_>, leg: usize, result: Result<Reply, Fault>) -> PyResult<Option<f64>> {
+        let ripe = self.mailbox.put(leg, result);
+        if ripe { self.bridge.get().resume(py, &[self.key]) } else { Ok(None) }
     }
 
     fn tell(&self, py: Python<'_>, result: PyResult<Py<PyAny>>) -> PyResult<()> {
@@ -193,7 +204,7 @@ impl Flight {
         *this.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(future);
         let until = this.clock.instant(this.wake_at_ns.load(Ordering::Relaxed));
         // Post that came while the coroutine had the flight has been announced to nobody.
-        let unread = this.lock().mailbox().has_post();
+        let unread = this.mailbox.is_ripe();
         this.bridge.get().wait(this.key, slf.clone().unbind(), until, unread)
     }
 
@@ -217,7 +228,19 @@ impl Flight {
             }
             (legs, Arc::clone(flight.mailbox()), flight.input().clone())
         };
-        launches(py, legs, &mailbox, &input)
+        Ok(launches(py, legs, &mailbox, &input))
+    }
+
+    /// A leg on this loop returned this. Seconds to set the loop's timer to, or None.
+    fn done(&self, py: Python<'_>, leg: usize, result: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+        let _section = Section::enter(py);
+        self.put(py, leg, guarded(|| reply(result)))
+    }
+
+    /// A leg on this loop raised this. Seconds to set the loop's timer to, or None.
+    fn failed(&self, py: Python<'_>, leg: usize, error: Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+        let _section = Section::enter(py);
+        self.put(py, leg, Err(fault(py, &PyErr::from_value(error))))
     }
 
     /// Numbers of the loop's legs that nobody waits for any more.

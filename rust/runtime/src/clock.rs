@@ -19,6 +19,11 @@ impl Clock {
         self.origin.elapsed().as_nanos() as u64
     }
 
+    /// The time of an instant on this clock.
+    pub fn ns_of(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.origin).as_nanos() as u64
+    }
+
     /// The instant of a time on this clock.
     pub fn instant(&self, at_ns: u64) -> Instant {
         let at = std::time::Duration::from_nanos(at_ns);

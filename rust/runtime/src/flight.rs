@@ -44,6 +44,9 @@ enum Sent {
     Host,
 }
 
+/// An input, and when it happened if that was not just now.
+type Happened = (Option<u64>, Input);
+
 /// What a flight needs next.
 #[derive(Debug)]
 pub enum Pumped {
@@ -143,7 +146,7 @@ impl Flight {
 
     /// The first step.
     pub fn start(&mut self) -> Option<Pumped> {
-        self.pump(VecDeque::from([Input::Start]))
+        self.pump(VecDeque::from([(None, Input::Start)]))
     }
 
     /// Takes in whatever post there is, and looks at the clock.
@@ -154,41 +157,47 @@ impl Flight {
 
     /// Takes in post.
     pub(crate) fn deliver(&mut self, posts: Vec<Post>) -> Option<Pumped> {
-        let mut inputs: VecDeque<Input> = posts.into_iter().flat_map(inputs_of).collect();
-        inputs.push_back(Input::Tick);
+        let clock = self.engine.clock();
+        let told = |post: Post| {
+            // It came back then, whenever somebody looked.
+            let at_ns = clock.ns_of(post.at);
+            inputs_of(post).map(move |input| (Some(at_ns), input))
+        };
+        let mut inputs: VecDeque<Happened> = posts.into_iter().flat_map(told).collect();
+        inputs.push_back((None, Input::Tick));
         self.pump(inputs)
     }
 
     /// Gives up: running legs are cancelled and charged.
     pub fn cancel(&mut self) -> Option<Pumped> {
-        self.pump(VecDeque::from([Input::Cancel]))
+        self.pump(VecDeque::from([(None, Input::Cancel)]))
     }
 
     /// Carries out everything that follows from `inputs` without waiting. `None` once the flight was over before.
-    fn pump(&mut self, mut inputs: VecDeque<Input>) -> Option<Pumped> {
+    fn pump(&mut self, mut inputs: VecDeque<Happened>) -> Option<Pumped> {
         let clock = self.engine.clock();
         let mut effects = Vec::new();
         let mut inline: VecDeque<(usize, ModelIndex)> = VecDeque::new();
         let (started_ns, mut legs_ns) = (clock.now_ns(), 0);
         let overhead_ns = |legs_ns: u64| clock.now_ns().saturating_sub(started_ns).saturating_sub(legs_ns);
         loop {
-            let Some(input) = inputs.pop_front() else {
+            let Some((at_ns, input)) = inputs.pop_front() else {
                 // Only now, so that a leg on another thread is under way while an inline one runs.
                 let Some((leg, model)) = inline.pop_front() else { break };
                 let before_ns = clock.now_ns();
                 let (result, compute_ns) = self.call_inline(model, clock);
                 legs_ns += clock.now_ns().saturating_sub(before_ns);
                 let usage = Usage { compute_ns, ..Usage::default() };
-                inputs.extend(inputs_of(Post { leg, result, usage }));
+                inputs.extend(inputs_of(Post::now(leg, result, usage)).map(|input| (None, input)));
                 continue;
             };
-            self.journey.as_mut()?.advance(clock.now_ns(), input, &mut effects);
+            self.journey.as_mut()?.advance(at_ns.unwrap_or_else(|| clock.now_ns()), input, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
                     Effect::StartLeg { leg, model, ends_by_ns } => {
                         let (wall_ns, overhead_ns) = (clock.now_ns(), self.overhead_ns);
                         if let Some(result) = self.dispatch(leg, model, ends_by_ns, &mut inline) {
-                            inputs.push_back(Input::LegDone { leg, result: Err(result) });
+                            inputs.push_back((None, Input::LegDone { leg, result: Err(result) }));
                         }
                         if self.overhead_ns > overhead_ns {
                             // It went to a pool, which counted its own processor time.
@@ -200,7 +209,10 @@ impl Flight {
                         Some(waiting) => drop(inline.remove(waiting)),
                         None => self.forget(leg),
                     },
-                    Effect::WakeAt { at_ns } => self.wake_at_ns = at_ns,
+                    Effect::WakeAt { at_ns, legs } => {
+                        self.wake_at_ns = at_ns;
+                        self.mailbox.expect(legs);
+                    }
                     Effect::Finish => {
                         self.overhead_ns += overhead_ns(legs_ns);
                         let finished = self.journey.take()?.finished(self.overhead_ns)?;
@@ -256,7 +268,7 @@ impl Flight {
                 let started_ns = thread_cpu_ns();
                 let result = guarded(|| member.call_until(&input, &asked));
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
-                mailbox.deliver(Post { leg, result, usage: Usage { compute_ns, ..Usage::default() } });
+                mailbox.deliver(Post::now(leg, result, Usage { compute_ns, ..Usage::default() }));
             }
         };
         // Waking a thread may cost this one its core for a while: that is not its processor time.
@@ -274,7 +286,7 @@ impl Flight {
     /// Asks a served model on the engine's own reactor.
     fn ask(&mut self, leg: usize, member: &Arc<dyn Member>) -> Option<Fault> {
         let mailbox = Arc::clone(&self.mailbox);
-        let done = move |(result, usage): Served| mailbox.deliver(Post { leg, result, usage });
+        let done = move |(result, usage): Served| mailbox.deliver(Post::now(leg, result, usage));
         let input = &self.input;
         let asked = self.engine.background.start(|reactor| member.ask(input, reactor), done);
         match asked {
@@ -322,7 +334,7 @@ impl Drop for Flight {
 
 /// What a journey is told of a leg that has come back. A member that measured its own processor time knows better.
 fn inputs_of(post: Post) -> impl Iterator<Item = Input> {
-    let Post { leg, mut result, usage } = post;
+    let Post { leg, mut result, usage, at: _ } = post;
     let used = match &mut result {
         Ok(reply) => {
             if reply.usage.compute_ns == 0 {

@@ -13,6 +13,13 @@ pub struct Post {
     pub(crate) leg: usize,
     pub(crate) result: Result<Reply, Fault>,
     pub(crate) usage: Usage,
+    pub(crate) at: Instant,
+}
+
+impl Post {
+    pub(crate) fn now(leg: usize, result: Result<Reply, Fault>, usage: Usage) -> Self {
+        Self { leg, result, usage, at: Instant::now() }
+    }
 }
 
 /// Tells a waiting event loop that there is post.
@@ -21,8 +28,16 @@ pub(crate) type Notify = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 struct Inside {
     posts: Vec<Post>,
+    /// Whoever waits has nothing to do before there are so many.
+    expected: usize,
     /// Of a thread that waits for the network as well.
     waker: Option<Waker>,
+}
+
+impl Inside {
+    fn is_ripe(&self) -> bool {
+        self.posts.len() >= self.expected.max(1)
+    }
 }
 
 /// Post of one request. A thread waits on it, or an event loop is told.
@@ -44,9 +59,14 @@ impl Mailbox {
         Self { notify, ..Self::default() }
     }
 
-    /// Whether there is post that nobody has taken.
-    pub fn has_post(&self) -> bool {
-        !self.inside.lock().posts.is_empty()
+    /// Whether there is as much post as whoever waits needs.
+    pub fn is_ripe(&self) -> bool {
+        self.inside.lock().is_ripe()
+    }
+
+    /// Wakes nobody before there are so many.
+    pub(crate) fn expect(&self, posts: usize) {
+        self.inside.lock().expected = posts;
     }
 
     /// Whether a thread waits on it; else an event loop is told.
@@ -56,22 +76,31 @@ impl Mailbox {
 
     /// Delivers a leg whose processor time nobody measured.
     pub fn post(&self, leg: usize, result: Result<Reply, Fault>) {
-        self.deliver(Post { leg, result, usage: Usage::default() });
+        self.deliver(Post::now(leg, result, Usage::default()));
     }
 
-    /// Delivers. Several deliveries before anybody looks are one wake-up.
+    /// Delivers where whoever waits does it himself, and so is not told; says whether there is as much as he needs.
+    pub fn put(&self, leg: usize, result: Result<Reply, Fault>) -> bool {
+        let mut inside = self.inside.lock();
+        inside.posts.push(Post::now(leg, result, Usage::default()));
+        inside.is_ripe()
+    }
+
+    /// Delivers. All that whoever waits needs is one wake-up.
     pub(crate) fn deliver(&self, post: Post) {
         let mut inside = self.inside.lock();
-        let first = inside.posts.is_empty();
+        let before = inside.is_ripe();
         inside.posts.push(post);
+        if before || !inside.is_ripe() {
+            return;
+        }
         let waker = inside.waker.take();
         drop(inside);
         if let Some(waker) = waker {
             waker.wake();
         }
         match &self.notify {
-            Some(notify) if first => notify(),
-            Some(_) => {}
+            Some(notify) => notify(),
             None => self.arrived.notify_one(),
         }
     }
@@ -81,22 +110,24 @@ impl Mailbox {
         std::mem::take(&mut self.inside.lock().posts)
     }
 
-    /// Takes what is there; if there is nothing, `waker` is told when something comes.
-    pub(crate) fn take_or_wake(&self, waker: &Waker) -> Vec<Post> {
+    /// Adds `posts`, and takes all if that is enough; else `waker` is told when it is.
+    pub(crate) fn take_or_wake(&self, posts: &mut Vec<Post>, waker: &Waker) -> Option<Vec<Post>> {
         let mut inside = self.inside.lock();
-        if inside.posts.is_empty() {
-            match &mut inside.waker {
-                Some(known) if known.will_wake(waker) => {}
-                slot => *slot = Some(waker.clone()),
-            }
+        inside.posts.append(posts);
+        if inside.is_ripe() {
+            return Some(std::mem::take(&mut inside.posts));
         }
-        std::mem::take(&mut inside.posts)
+        match &mut inside.waker {
+            Some(known) if known.will_wake(waker) => {}
+            slot => *slot = Some(waker.clone()),
+        }
+        None
     }
 
-    /// Waits for post until `until`, then takes what is there.
+    /// Waits until `until` for as much post as is needed, then takes what is there.
     pub(crate) fn wait(&self, until: Instant) -> Vec<Post> {
-        let nothing = |inside: &mut Inside| inside.posts.is_empty();
-        let mut inside = self.arrived.wait_while_until(self.inside.lock(), until, nothing);
+        let too_little = |inside: &mut Inside| !inside.is_ripe();
+        let mut inside = self.arrived.wait_while_until(self.inside.lock(), until, too_little);
         std::mem::take(&mut inside.posts)
     }
 }

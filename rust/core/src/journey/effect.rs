@@ -45,10 +45,12 @@ pub enum Effect {
         /// Position of the leg.
         leg: usize,
     },
-    /// Nothing more to do until a leg comes back or this time has come; then send `Tick`.
+    /// Nothing more to do until so many legs have come back or this time has come; then tell of them, and send `Tick`.
     WakeAt {
         /// On the caller's clock.
         at_ns: u64,
+        /// At least one. To tell of fewer is allowed, and changes nothing.
+        legs: usize,
     },
     /// The journey is over.
     Finish,

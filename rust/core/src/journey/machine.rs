@@ -37,7 +37,8 @@ impl Journey {
         self.end.is_some()
     }
 
-    /// Takes in what happened at `now_ns` and appends what is to be done to `effects`.
+    /// Takes in what happened at `now_ns` and appends what is to be done to `effects`. What happened earlier may be told later, with
+    /// its own time.
     ///
     /// Timeouts are strict: a leg that comes back after its time has timed out, whoever noticed first. After `Finish`
     /// nothing has any effect.
@@ -80,11 +81,11 @@ impl Journey {
                 Step::Start(starts) => {
                     starts.into_iter().for_each(|start| self.start(start, now_ns, effects))
                 }
-                Step::Wait => {
+                Step::Wait { legs } => {
                     let soonest =
                         self.legs.iter().filter(|leg| leg.running()).map(|leg| leg.ends_by_ns).min();
-                    effects
-                        .push(Effect::WakeAt { at_ns: soonest.unwrap_or(self.routed.request.deadline_ns) });
+                    let at_ns = soonest.unwrap_or(self.routed.request.deadline_ns);
+                    effects.push(Effect::WakeAt { at_ns, legs });
                     return;
                 }
             }

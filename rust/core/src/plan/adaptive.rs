@@ -22,8 +22,10 @@ pub(super) fn next(
         let start = |ranked: &Ranked| Start { model: ranked.model, why: Why::Doubt };
         return Step::Start(ranked.iter().take(usize::from(coalition)).map(start).collect());
     }
-    if legs.iter().any(|leg| leg.running()) {
-        return Step::Wait;
+    let running = legs.iter().filter(|leg| leg.running()).count();
+    if running > 0 {
+        // The surest reply is only known when all are there.
+        return Step::Wait { legs: running };
     }
     let replies: Vec<_> =
         legs.iter().map(|leg| leg.reply.as_ref().map(|reply| (&reply.output, reply.confidence))).collect();

@@ -11,7 +11,7 @@ pub(super) fn next(
     situation: &Situation<'_>,
 ) -> Step {
     if situation.legs.iter().any(|leg| leg.running()) {
-        return Step::Wait;
+        return Step::Wait { legs: 1 };
     }
     match situation.legs {
         [] => {

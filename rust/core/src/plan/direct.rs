@@ -9,7 +9,7 @@ pub(super) fn next(max_fallbacks: u8, situation: &Situation<'_>) -> Step {
         return Step::Start(vec![Start { model, why: Why::Best }]);
     };
     if last.running() {
-        return Step::Wait;
+        return Step::Wait { legs: 1 };
     }
     let at = situation.legs.len() - 1;
     if last.ok() {

@@ -92,7 +92,10 @@ pub enum Step {
     /// Start these legs.
     Start(Vec<Start>),
     /// Something is running; wait for it.
-    Wait,
+    Wait {
+        /// How many legs have to come back before there is anything to decide.
+        legs: usize,
+    },
     /// Done: the winning leg (none if all failed), and how.
     Done {
         /// Position of the winner among the legs.

@@ -170,7 +170,7 @@ pub(crate) fn carry(
                     assert!(matches!(outcome, Some(Outcome::TimedOut | Outcome::Cancelled)), "{outcome:?}");
                     cancelled.push(leg);
                 }
-                Effect::WakeAt { at_ns } => wake_at_ns = Some(at_ns),
+                Effect::WakeAt { at_ns, .. } => wake_at_ns = Some(at_ns),
                 Effect::Finish => over = true,
             }
         }

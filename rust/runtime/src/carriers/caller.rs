@@ -116,19 +116,18 @@ impl Asked {
     /// Waits for post and for the calls until `until`.
     fn wait(&mut self, mailbox: &Mailbox, until: Instant) -> Vec<Post> {
         let (Some(own), false) = (&self.own, self.calls.is_empty()) else { return mailbox.wait(until) };
-        let calls = &mut self.calls;
-        let posts = own.drive(until, |context| {
-            let mut posts = mailbox.take_or_wake(context.waker());
+        let (calls, mut posts) = (&mut self.calls, Vec::new());
+        let taken = own.drive(until, |context| {
             calls.retain_mut(|(leg, call)| match std::pin::Pin::new(call).poll(context) {
                 Poll::Pending => true,
                 Poll::Ready((result, usage)) => {
-                    posts.push(Post { leg: *leg, result, usage });
+                    posts.push(Post::now(*leg, result, usage));
                     false
                 }
             });
-            if posts.is_empty() { Poll::Pending } else { Poll::Ready(posts) }
+            mailbox.take_or_wake(&mut posts, context.waker()).map_or(Poll::Pending, Poll::Ready)
         });
-        posts.unwrap_or_default()
+        taken.unwrap_or_else(|| mailbox.take())
     }
 }
 
