@@ -15,6 +15,7 @@ from ecology import errors
 from ecology.errors import EcologyError, Never, NotYet, Violation
 
 LEG = {"model": "a@1", "outcome": "failed", "fault": "ValueError: no"}
+DENIED = {"model": "c@1", "outcome": "refused", "fault": "status 404 (model_not_found)"}
 LATE = {"model": "b@1", "outcome": "timed_out", "fault": None}
 
 # Facts of one example of every class, and the end of its sentence: what to do.
@@ -53,6 +54,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "DeadlineExceeded": ({"deadline_ms": 100.0, "legs": [LATE]}, "allow more time or route to a faster model"),
     "AllLegsFailed": ({"legs": [LEG, LATE]}, "mend these models, or give them a fallback that answers"),
+    "AllLegsRefused": ({"legs": [DENIED]}, "asking again will not help"),
 }  # fmt: skip
 
 CLASSES = {

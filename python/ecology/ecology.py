@@ -106,7 +106,7 @@ class Ecology:
         Raises:
             InvalidRequest: the request itself is wrong (empty, too large, not UTF-8, deadline, unknown task).
             NoEligibleModel: with the reasons by model.
-            BudgetExhausted, DeadlineExceeded, AllLegsFailed: with the facts as fields.
+            BudgetExhausted, DeadlineExceeded, AllLegsFailed, AllLegsRefused: with the facts as fields.
             RunningLoop: async members, and this thread runs an event loop; use `aanswer`.
             Forked: this is a forked child, and a model cannot be opened again here.
         """

@@ -19,13 +19,14 @@
     │   │   ├── UnknownAccount
     │   │   └── UnknownTask
     │   ├── NoEligibleModel      admission excluded every model; says why for each
+    │   ├── AllLegsRefused       every leg that was started was refused for good
     │   ├── RunningLoop          a blocking call inside a running event loop
     │   ├── Closed               the ecology was closed
     │   └── Forked               something cannot be opened again in the child of a fork
     └── NotYet                   the same request may succeed later
         ├── BudgetExhausted      an account on the request's path cannot afford it
         ├── DeadlineExceeded     no leg finished in time
-        └── AllLegsFailed        every leg that was started failed
+        └── AllLegsFailed        every leg that was started failed, and not all of them for good
 
 An error holds facts as fields; the sentence is made when it is shown. It ends with what to do.
 
@@ -43,6 +44,7 @@ from typing import Any
 
 __all__ = [
     "AllLegsFailed",
+    "AllLegsRefused",
     "AlreadyRegistered",
     "ArtifactError",
     "BackendError",
@@ -397,13 +399,31 @@ class DeadlineExceeded(NotYet):
 
 @dataclass(eq=False)
 class AllLegsFailed(NotYet):
-    """Every leg that was started failed; `legs` has each with its outcome and the text of its fault."""
+    """Every leg that was started failed; `legs` has each with its outcome and the text of its fault.
+
+    `retry_after_ms` is the soonest that one of their servers named.
+    """
 
     legs: Sequence[Mapping[str, Any]]
 
     def __str__(self) -> str:
-        told = (
-            f"{leg['model']}: {leg['outcome']}" + (f": {leg['fault']}" if leg.get("fault") else "") for leg in self.legs
-        )
-        lines = "".join(f"\n  {line}" for line in told)
-        return f"every leg failed:{lines}\nmend these models, or give them a fallback that answers"
+        return f"every leg failed:{_told(self.legs)}\nmend these models, or give them a fallback that answers"
+
+
+@dataclass(eq=False)
+class AllLegsRefused(Never):
+    """Every leg was refused: a key that is wrong, a model that is not there, content that is not served.
+
+    `legs` has each with its outcome and what its server said.
+    """
+
+    legs: Sequence[Mapping[str, Any]]
+
+    def __str__(self) -> str:
+        told = _told(self.legs)
+        return f"every leg was refused:{told}\ncorrect these models, or the request; asking again will not help"
+
+
+def _told(legs: Sequence[Mapping[str, Any]]) -> str:
+    told = (f"{leg['model']}: {leg['outcome']}" + (f": {leg['fault']}" if leg.get("fault") else "") for leg in legs)
+    return "".join(f"\n  {line}" for line in told)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from .. import _core
 from ..errors import ArtifactError
@@ -20,6 +20,8 @@ from .protocol import UNBOUND, Backend, Terms
 from .secret import SecretReference, read_secret
 
 __all__ = ["OpenAIBackend"]
+
+MOST_CONNECT_MS = 5_000
 
 Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
 
@@ -45,8 +47,9 @@ class OpenAIBackend(Backend):
       outcomes.
     * `stream`: ask for the reply in events, so that `idle_timeout_ms` notices a server that has stopped writing.
     * `http2`: without negotiating, for a server that speaks nothing else on a plain connection; TLS negotiates it.
-    * the bounds of each phase: `connect_timeout_ms` up to the connection, `first_byte_timeout_ms` up to the reply's
-      head, `idle_timeout_ms` between two pieces of it. The whole is bounded by the manifest's `timeout_ms`.
+    * the bounds of each phase: `connect_timeout_ms` up to the connection (left out: half of the whole, at most 5 s, so
+      that a server that is not there leaves time for a fallback), `first_byte_timeout_ms` from the start to the
+      reply's head, `idle_timeout_ms` between two pieces of it. The whole is bounded by the manifest's `timeout_ms`.
     * `max_response_bytes`: what passes it is cut off and counted as lost.
     * `ca_file`: certificates (PEM) that are trusted instead of the system's, relative to the description.
 
@@ -55,12 +58,13 @@ class OpenAIBackend(Backend):
 
     Raises:
         ValidationError: among others, a template without `{input}`, a key in plain text, a parameter that the
-        member writes
-            itself, log-probabilities of an embedding.
+        member writes itself, log-probabilities of an embedding.
     """
 
     FILES: ClassVar[tuple[str, ...]] = ("ca_file",)
     NATIVE: ClassVar[bool] = True
+    # A key that stands in the wrong place is not repeated by the error about it.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     kind: Literal["openai"]
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2_000)]
@@ -75,7 +79,7 @@ class OpenAIBackend(Backend):
     confidence: Literal["none", "joint", "mean"] = "none"
     stream: bool = False
     http2: bool = False
-    connect_timeout_ms: Milliseconds = 5_000
+    connect_timeout_ms: Milliseconds | None = None
     first_byte_timeout_ms: Milliseconds | None = None
     idle_timeout_ms: Milliseconds | None = None
     max_response_bytes: Annotated[int, Field(ge=1_024, le=1_000_000_000)] = 16_000_000
@@ -123,12 +127,27 @@ class OpenAIBackend(Backend):
         """
         facts: dict[str, Any] = self.model_dump(mode="json", exclude={"kind", "api_key", "ca_file"})
         facts["ca_file"] = None if self.ca_file is None else str(root / self.ca_file)
+        facts["connect_timeout_ms"] = self.connect_timeout_ms or min(MOST_CONNECT_MS, max(1, terms.timeout_ms // 2))
         facts |= {"max_tokens": terms.max_output_tokens, "private_networks": terms.private_networks}
         return _core.openai_member(json.dumps(facts), self.key(root))
 
     def problems(self, root: Path) -> Iterator[tuple[str, str, str]]:
-        """A key that is not where `api_key` says."""
+        """A key that is not where `api_key` says or cannot be sent, and certificates that are none."""
+        parts: dict[str, dict[str, Any]] = {"api_key": {"ca_file": None}}
+        if self.ca_file is not None and (root / self.ca_file).is_file():
+            parts["ca_file"] = {"api_key": None, "base_url": "https://localhost"}
+        for name, others in parts.items():
+            try:
+                self.model_copy(update={"base_url": "http://localhost"} | others).open(root)
+            except ArtifactError as error:
+                where = error.path if error.path == self.api_key else getattr(self, name)
+                yield name, f"{where}: {error.problem}", error.fix
+
+    def forbidden(self, root: Path, terms: Terms) -> Iterator[tuple[str, str, str]]:
+        """An address that is none, or that the policy's network does not allow. No name is resolved."""
+        # What an address is does not hang on its certificates, which are read for https only.
+        plain = {"api_key": None, "ca_file": None, "base_url": self.base_url.replace("https://", "http://", 1)}
         try:
-            self.key(root)
+            self.model_copy(update=plain).open(root, terms)
         except ArtifactError as error:
-            yield "api_key", f"{error.path}: {error.problem}", error.fix
+            yield "base_url", error.problem, error.fix

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backends import Backend, LinearBackend, OnnxBackend
+from ..backends import Backend, LinearBackend, OnnxBackend, OpenAIBackend, Terms
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, Role, find, pin
@@ -20,7 +20,7 @@ from .place import Finding, Loc
 __all__ = ["artefacts_of", "router_of"]
 
 
-def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True) -> Iterator[Finding]:
+def artefacts_of(model: Manifest, where: Loc, root: Path, policy: Policy, *, whole: bool = True) -> Iterator[Finding]:
     """Findings about what `model`, described at `where`, needs from outside the description.
 
     `whole` is false for a model of which something could not be read: then its own digest says nothing.
@@ -54,6 +54,10 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, *, whole: bool = True)
             yield Finding((*where, "backend", "path"), f"it is not a safetensors file: {problem}", fix)
     elif isinstance(backend, OnnxBackend):
         yield from onnx_graph.faults(backend, where, root)
+    elif isinstance(backend, OpenAIBackend):
+        terms = Terms(model.timeout_ms, model.max_output_tokens, policy.network.private_networks)
+        for key, fault, advice in backend.forbidden(root, terms):
+            yield Finding((*where, "backend", key), fault, advice)
 
 
 def router_of(models: tuple[Manifest, ...], policy: Policy, root: Path) -> Iterator[Finding]:

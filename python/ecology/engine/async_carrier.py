@@ -25,7 +25,8 @@ class LoopBridge:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = ref(loop)
-        self._timer: asyncio.TimerHandle | None = None
+        # A timer knows its loop, and what is kept here outlives loops that nobody else keeps.
+        self._timer: ref[asyncio.TimerHandle] | None = None
         self.core = _core.Bridge(self._wake)
         fileno = self.core.fileno()
         if fileno is not None:
@@ -35,9 +36,10 @@ class LoopBridge:
         """Have the core look at the clock in so many seconds; None leaves the timer as it is."""
         if seconds is None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._tick)
+        timer = None if self._timer is None else self._timer()
+        if timer is not None:
+            timer.cancel()
+        self._timer = ref(asyncio.get_running_loop().call_later(seconds, self._tick))
 
     def _drain(self) -> None:
         self.arm(self.core.drain())

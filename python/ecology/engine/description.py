@@ -121,7 +121,7 @@ def _second_look(reading: Reading, document: Document, root: Path) -> Iterator[F
         where = ("models", index)
         if model.stage.kept and not reading.doubts(where):
             whole = not reading.touches(where)
-            yield from artefacts_of(model, where, root, whole=whole)
+            yield from artefacts_of(model, where, root, policy, whole=whole)
     found_router = router_of(models, policy, root)
     yield from (found for found in found_router if not _follows(found, reading, document))
 

@@ -46,6 +46,23 @@ PATTERNS: Mapping[str, str] = {
     "value": 'write "sha256:" and 64 lower-case hexadecimal digits',
 }
 
+SECRET = frozenset({"api_key", "base_url"})
+"""Where people write a key or a password by mistake: such a value is not repeated, since words end up in logs."""
+
+OF_MANIFEST = "write max_output_tokens = 64, beside backend"
+PARAMETERS = """temperature top_p top_k min_p stop seed tools tool_choice response_format logit_bias presence_penalty
+frequency_penalty repetition_penalty dimensions encoding_format user guided_json chat_template_kwargs
+reasoning_effort"""
+PROTOCOL: Mapping[str, str] = {
+    "max_tokens": OF_MANIFEST,
+    "max_completion_tokens": OF_MANIFEST,
+    "messages": "write system and template",
+    "prompt": "write template",
+    "logprobs": 'write confidence = "joint" or "mean"',
+    "timeout": "write timeout_ms beside backend",
+} | dict.fromkeys(PARAMETERS.split(), "")
+"""What people write beside the keys of a served model because the protocol has it; nothing where it is a parameter."""
+
 Sentence = tuple[str, str]
 
 
@@ -83,6 +100,8 @@ def _unknown_key(path: Loc, model: type[BaseModel]) -> Sentence:
     key = str(path[-1])
     _, table = keys.clean(model, path[:-1])
     home = keys.home_of(key, model, path[:-1])
+    if "parameters" in keys.fields(table) and key in PROTOCOL:
+        home = PROTOCOL[key] or f"it belongs in parameters: write parameters = {{ {key} = … }}"
     return "there is no such key", home or did_you_mean(key, keys.fields(table), "known keys")
 
 
@@ -108,8 +127,9 @@ def _text(error: Mapping[str, Any], loc: Loc) -> Sentence:
 
 
 def _pattern(error: Mapping[str, Any], loc: Loc) -> Sentence:
-    pattern = error.get("ctx", {}).get("pattern", "")
-    return f"{show(error.get('input'))} cannot stand here", PATTERNS.get(_last(loc), f"write text that fits {pattern}")
+    pattern, key = error.get("ctx", {}).get("pattern", ""), _last(loc)
+    given = "what is written there" if key in SECRET else show(error.get("input"))
+    return f"{given} cannot stand here", PATTERNS.get(key, f"write text that fits {pattern}")
 
 
 def _choice(error: Mapping[str, Any], _loc: Loc) -> Sentence:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import AllLegsFailed, BudgetExhausted, DeadlineExceeded, InvalidRequest, NoEligibleModel
+from ..errors import AllLegsFailed, AllLegsRefused, BudgetExhausted, DeadlineExceeded, InvalidRequest, NoEligibleModel
 from ..policy import Budget
 from ..population.training import fingerprint, read_fingerprints
 from ..routing import Outcome
@@ -102,7 +102,7 @@ def _one(
     except NoEligibleModel:
         collection.not_eligible += 1
         return
-    except (AllLegsFailed, DeadlineExceeded) as error:
+    except (AllLegsFailed, AllLegsRefused, DeadlineExceeded) as error:
         collection.failed += 1
         collection.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
         collection.outcomes.append(Outcome(prompt, model_id, 0.0, task=task))
@@ -113,7 +113,7 @@ def _one(
         scorer.left_usd, judged = left(), scorer.cost_usd
     try:
         score = scorer(prompt, answer.output, expected)
-    except (InvalidRequest, AllLegsFailed, DeadlineExceeded) as error:
+    except (InvalidRequest, AllLegsFailed, AllLegsRefused, DeadlineExceeded) as error:
         if not isinstance(scorer, Judge):
             raise  # a function that is wrong once is wrong; nobody was paid for its opinion
         # An abstention: what was paid for so far is kept, and the first reason is told.

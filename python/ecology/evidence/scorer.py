@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backends import CallableBackend
 from ..engine.description import Description
-from ..errors import AllLegsFailed, DeadlineExceeded, InvalidRequest, UnknownModel
+from ..errors import AllLegsFailed, AllLegsRefused, DeadlineExceeded, InvalidRequest, UnknownModel
 from ..policy import Budget, Defaults, Direct, Policy
 from ..population import Role
 from .answers import Answers
@@ -78,13 +78,14 @@ class Judge:
         """The score of one answer.
 
         Raises:
-            InvalidRequest: the verdict is no score. BudgetExhausted, AllLegsFailed, DeadlineExceeded: there is none.
+            InvalidRequest: the verdict is no score. BudgetExhausted, AllLegsFailed, AllLegsRefused, DeadlineExceeded:
+            there is none.
         """
         asked = {"prompt": prompt, "output": output, "expected": expected}
         budget = None if self.left_usd is None else Budget(usd=self.left_usd)
         try:
             answer = self._bench.answer(asked, budget=budget)
-        except (AllLegsFailed, DeadlineExceeded) as error:
+        except (AllLegsFailed, AllLegsRefused, DeadlineExceeded) as error:
             self.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
             raise
         self.cost_usd += answer.cost_usd

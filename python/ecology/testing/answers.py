@@ -11,6 +11,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from .instance import instance
@@ -163,7 +164,7 @@ class Answers:
         if request.get("logprobs") is not None:
             pieces = tokens(text)
             logprob = _logprob(reply)
-            offsets = [sum(map(len, pieces[:at])) for at in range(len(pieces))]
+            offsets = list(accumulate(map(len, pieces), initial=0))[:-1]
             tops = [{piece: logprob} for piece in pieces]
             logprobs = {"tokens": pieces, "token_logprobs": [logprob] * len(pieces), "top_logprobs": tops}
             logprobs["text_offset"] = offsets

@@ -91,6 +91,10 @@ class Conversation(asyncio.BufferedProtocol):
         """A client came; a script may have its next fault at this point."""
         self._transport = transport
         self._loop = asyncio.get_running_loop()
+        # asyncio does so by itself only for sockets that name their protocol; the pieces of a stream would wait 40 ms.
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._note = self._host.opened(self)
         fault = self._host.next_if(Phase.BEFORE_READING)
         if fault is not None:
@@ -192,7 +196,8 @@ class Conversation(asyncio.BufferedProtocol):
             if isinstance(step, bytes):
                 note.bytes_sent += len(step)
                 self._transport.write(step)
-                if self._blocked:
+                # A client that has left is told nothing more; asyncio would complain of each piece.
+                if self._blocked or self._transport.is_closing():
                     return
             elif isinstance(step, Wait):
                 self._timer = self._loop.call_later(step.ms / 1000, self._advance)

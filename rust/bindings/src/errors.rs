@@ -1,6 +1,7 @@
 //! Refusals and failures as the exceptions of `ecology.errors`. The one place where they are translated.
 
 use ecology_core::journey::{Finished, Refusal};
+use ecology_core::leg::{Leg, Outcome};
 use ecology_runtime::artifact::ArtifactError;
 use ecology_runtime::net::endpoint::EndpointError;
 use pyo3::prelude::*;
@@ -66,6 +67,12 @@ pub(crate) fn unanswered(py: Python<'_>, finished: &Finished) -> PyErr {
             )?;
             return Ok(raise(py, "DeadlineExceeded", &facts));
         }
+        let refused = |leg: &Leg| leg.outcome == Some(Outcome::Refused);
+        if !finished.legs.is_empty() && finished.legs.iter().all(refused) {
+            return Ok(raise(py, "AllLegsRefused", &facts));
+        }
+        let said = finished.legs.iter().filter_map(|leg| leg.fault.as_ref()?.retry_after_ms());
+        facts.set_item("retry_after_ms", said.min())?;
         Ok(raise(py, "AllLegsFailed", &facts))
     };
     build().unwrap_or_else(|error| error)

@@ -14,7 +14,8 @@ const NO_MODEL: &str = "-";
 ///
 /// A leg that was cut off (timeout, cancelled, broken off) is charged too: somebody worked. What it did not tell is taken to be
 /// the most: it has read the prompt, written all that it might, and computed until now. Over-counting is safe, silent
-/// refunds are not.
+/// refunds are not. Only who was turned away before anything was read or written (nobody listens, too many requests, no such
+/// model) pays nothing for the call.
 pub(super) fn leg(snapshot: &Snapshot, live: &Live, request: &Request, leg: &mut Leg, now_ns: u64) {
     let model = snapshot.model(leg.model);
     if leg.outcome.is_some_and(Outcome::use_is_unknown) {
@@ -32,7 +33,11 @@ pub(super) fn leg(snapshot: &Snapshot, live: &Live, request: &Request, leg: &mut
     let tokens_out = leg.usage.tokens_out.unwrap_or(0);
     let compute_us = leg.usage.compute_ns.div_ceil(1_000);
     if let Some(reservation) = leg.reservation.take() {
-        leg.charged = Amounts::of(Resource::NanoUsd, model.price.of(tokens_in, tokens_out, compute_us))
+        let turned_away = matches!(leg.outcome, Some(Outcome::Unavailable | Outcome::Refused))
+            && tokens_in == 0
+            && tokens_out == 0;
+        let nano_usd = if turned_away { 0 } else { model.price.of(tokens_in, tokens_out, compute_us) };
+        leg.charged = Amounts::of(Resource::NanoUsd, nano_usd)
             .with(Resource::TokensIn, tokens_in)
             .with(Resource::TokensOut, tokens_out)
             .with(Resource::ComputeUs, compute_us);

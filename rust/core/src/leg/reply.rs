@@ -77,6 +77,23 @@ impl Fault {
         }
     }
 
+    /// The same fault in other words.
+    #[must_use]
+    pub fn in_words(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Fault::Failed(text) => Fault::Failed(change(text)),
+            Fault::BadOutput(text) => Fault::BadOutput(change(text)),
+            Fault::Panicked(text) => Fault::Panicked(change(text)),
+            Fault::Unavailable { problem, retry_after_ms } => {
+                Fault::Unavailable { problem: change(problem), retry_after_ms }
+            }
+            Fault::Refused(text) => Fault::Refused(change(text)),
+            Fault::TimedOut(text) => Fault::TimedOut(change(text)),
+            Fault::Lost(text) => Fault::Lost(change(text)),
+            Fault::Occupied(text) => Fault::Occupied(change(text)),
+        }
+    }
+
     /// When to come back, if the member said so.
     pub fn retry_after_ms(&self) -> Option<u64> {
         match self {

@@ -80,7 +80,7 @@ fn give_up(flight: &mut Flight, cancel: &dyn Fn(Vec<usize>)) {
 struct Asked {
     own: Option<Own>,
     calls: Vec<(usize, Watched)>,
-    /// A call was dropped: its connection has to be closed.
+    /// A call was dropped, or failed: its connection may have to be closed.
     untidy: bool,
 }
 
@@ -116,11 +116,14 @@ impl Asked {
     /// Waits for post and for the calls until `until`.
     fn wait(&mut self, mailbox: &Mailbox, until: Instant) -> Vec<Post> {
         let (Some(own), false) = (&self.own, self.calls.is_empty()) else { return mailbox.wait(until) };
-        let (calls, mut posts) = (&mut self.calls, Vec::new());
+        let (calls, untidy) = (&mut self.calls, &mut self.untidy);
+        let mut posts = Vec::new();
         let taken = own.drive(until, |context| {
             calls.retain_mut(|(leg, call)| match std::pin::Pin::new(call).poll(context) {
                 Poll::Pending => true,
                 Poll::Ready((result, usage)) => {
+                    // What failed may have left its reply unread.
+                    *untidy |= result.is_err();
                     posts.push(Post::now(*leg, result, usage));
                     false
                 }
@@ -138,7 +141,7 @@ impl Drop for Asked {
         self.calls.clear();
         if let Some(own) = self.own.take() {
             if self.untidy {
-                own.tidy();
+                own.catch_up();
             }
             own.put_back();
         }

@@ -78,14 +78,20 @@ pub fn names_loopback(host: &str) -> bool {
         || bare.parse::<IpAddr>().is_ok_and(|ip| embedded(ip).is_loopback())
 }
 
-/// The IPv4 address inside an IPv6 one (mapped, or through the well-known prefix of NAT64, RFC 6052): what is reached in truth.
+/// The IPv4 address inside an IPv6 one: what is reached in truth. Mapped, compatible (RFC 4291), translated (RFC 2765), through
+/// the well-known prefix of NAT64 (RFC 6052), or by 6to4 (RFC 3056).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if let Some(v4) = v6.to_ipv4_mapped() {
         return v4.into();
     }
     match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+        // `::` and `::1` have a meaning of their own.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0, 0, 0, 0, 0, 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x2002, high, low, ..] => {
             let [a, b] = high.to_be_bytes();
             let [c, d] = low.to_be_bytes();
             Ipv4Addr::new(a, b, c, d).into()
@@ -99,8 +105,10 @@ fn forbidden_v4(v4: Ipv4Addr) -> Option<Forbidden> {
     match (a, b) {
         (127, _) => Some(Forbidden::Loopback),
         (169, 254) => Some(Forbidden::LinkLocal),
-        // Alibaba's metadata lives inside the range of RFC 6598.
+        // Alibaba's metadata lives inside the range of RFC 6598, Oracle's old one and Azure's at addresses of the internet.
         (100, 100) if (c, d) == (100, 200) => Some(Forbidden::Metadata),
+        (192, 0) if (c, d) == (0, 192) => Some(Forbidden::Metadata),
+        (168, 63) if (c, d) == (129, 16) => Some(Forbidden::Metadata),
         (0, _) | (224..=255, _) => Some(Forbidden::NoHost),
         (100, 64..=127) => Some(Forbidden::Private),
         _ if v4.is_private() => Some(Forbidden::Private),
@@ -109,16 +117,21 @@ fn forbidden_v4(v4: Ipv4Addr) -> Option<Forbidden> {
 }
 
 fn forbidden_v6(v6: Ipv6Addr) -> Option<Forbidden> {
-    let first = v6.segments()[0];
+    let [first, second, third, ..] = v6.segments();
     if v6.is_loopback() {
         Some(Forbidden::Loopback)
     } else if v6.is_unspecified() || v6.is_multicast() {
         Some(Forbidden::NoHost)
-    } else if v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) {
+    } else if (first, second) == (0xfd00, 0xec2) || v6 == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254) {
+        // Those of Amazon (and of what runs in its clusters), and Google's.
         Some(Forbidden::Metadata)
     } else if first & 0xffc0 == 0xfe80 {
         Some(Forbidden::LinkLocal)
-    } else if first & 0xfe00 == 0xfc00 {
+    } else if first & 0xfe00 == 0xfc00
+        || first & 0xffc0 == 0xfec0
+        || (first, second, third) == (0x64, 0xff9b, 1)
+    {
+        // RFC 4193; site-local, which came before it; and NAT64 of a network's own (RFC 8215).
         Some(Forbidden::Private)
     } else {
         None
@@ -148,6 +161,19 @@ mod tests {
             ("172.31.255.255", Some(Private)),
             ("192.168.0.1", Some(Private)),
             ("100.64.0.1", Some(Private)),
+            ("fec0::1", Some(Private)),
+            ("2002:a00:1::", Some(Private)),
+            ("2002:808:808::1", None),
+            ("64:ff9b:1::a00:1", Some(Private)),
+            ("::10.0.0.1", Some(Private)),
+            ("::ffff:0:10.0.0.1", Some(Private)),
+            ("::127.0.0.1", Some(Loopback)),
+            ("2002:a9fe:a9fe::", Some(LinkLocal)),
+            ("fd00:ec2::23", Some(Metadata)),
+            ("fd20:ce::254", Some(Metadata)),
+            ("192.0.0.192", Some(Metadata)),
+            ("168.63.129.16", Some(Metadata)),
+            ("::ffff:168.63.129.16", Some(Metadata)),
             ("fd12::1", Some(Private)),
             ("::ffff:10.0.0.1", Some(Private)),
             ("64:ff9b::a00:1", Some(Private)),

@@ -37,8 +37,10 @@ pub enum ConnectError {
     },
     /// The system said no: no such name, nobody listens, no route.
     Io(io::Error),
-    /// The handshake failed: the certificate, or the protocol.
+    /// The handshake failed: it broke off, or what answers speaks something else.
     Handshake(String),
+    /// The server is not the one that it should be: unknown authority, another name, out of date. Waiting mends none of these.
+    Certificate(String),
 }
 
 impl fmt::Display for ConnectError {
@@ -48,6 +50,9 @@ impl fmt::Display for ConnectError {
             ConnectError::TimedOut { bound } => write!(f, "no connection within {} ms", bound.as_millis()),
             ConnectError::Io(error) => write!(f, "no connection: {error}"),
             ConnectError::Handshake(problem) => write!(f, "no connection: {problem}"),
+            ConnectError::Certificate(problem) => {
+                write!(f, "the server's certificate is not accepted: {problem}")
+            }
         }
     }
 }
@@ -58,6 +63,7 @@ impl Error for ConnectError {}
 #[derive(Clone, Debug)]
 pub struct Tcp {
     network: Network,
+    bound: Duration,
 }
 
 impl Service<Uri> for Tcp {
@@ -70,11 +76,11 @@ impl Service<Uri> for Tcp {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let network = self.network;
+        let Self { network, bound } = *self;
         Box::pin(async move {
             let host = uri.host().unwrap_or_default().to_owned();
             let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-            let stream = reach(network, &host, port).await?;
+            let stream = reach(network, &host, port, bound).await?;
             // Requests are small and written whole: waiting to fill a segment only costs time.
             stream.set_nodelay(true).map_err(ConnectError::Io)?;
             Ok(TokioIo::new(stream))
@@ -83,22 +89,42 @@ impl Service<Uri> for Tcp {
 }
 
 /// Tries every address that may be reached, in the resolver's order.
-async fn reach(network: Network, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+async fn reach(network: Network, host: &str, port: u16, bound: Duration) -> Result<TcpStream, ConnectError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let named = names_loopback(host);
     let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
         Ok(ip) => vec![SocketAddr::new(ip, port)],
         Err(_) => tokio::net::lookup_host((bare, port)).await.map_err(ConnectError::Io)?.collect(),
     };
-    let mut last = ConnectError::Io(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    dial(&allowed(network, names_loopback(host), addresses)?, bound).await
+}
+
+/// Those of a name's addresses that may be reached. Only where none may is the name forbidden.
+fn allowed(
+    network: Network,
+    named_loopback: bool,
+    addresses: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let mut refused = ConnectError::Io(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    let mut allowed = Vec::with_capacity(addresses.len());
     for address in addresses {
-        if let Err(why) = network.check(address.ip(), named) {
-            last = ConnectError::Forbidden { address: address.ip(), why };
-            continue;
+        match network.check(address.ip(), named_loopback) {
+            Ok(()) => allowed.push(address),
+            Err(why) => refused = ConnectError::Forbidden { address: address.ip(), why },
         }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = ConnectError::Io(error),
+    }
+    if allowed.is_empty() { Err(refused) } else { Ok(allowed) }
+}
+
+/// The first of them where somebody listens. Each has its share of the bound, so that one that never replies leaves time for
+/// the others.
+async fn dial(addresses: &[SocketAddr], bound: Duration) -> Result<TcpStream, ConnectError> {
+    let share = bound / addresses.len().max(1) as u32;
+    let mut last = ConnectError::TimedOut { bound };
+    for address in addresses {
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = ConnectError::Io(error),
+            Err(_) => last = ConnectError::TimedOut { bound },
         }
     }
     Err(last)
@@ -114,7 +140,7 @@ pub struct Connector {
 impl Connector {
     /// A connector for one endpoint.
     pub fn new(network: Network, tls: Arc<rustls::ClientConfig>, bound: Duration) -> Self {
-        Self { https: HttpsConnector::from((Tcp { network }, tls)), bound }
+        Self { https: HttpsConnector::from((Tcp { network, bound }, tls)), bound }
     }
 }
 
@@ -142,10 +168,74 @@ impl Service<Uri> for Connector {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(match error.downcast::<ConnectError>() {
                     Ok(ours) => *ours,
-                    Err(theirs) => ConnectError::Handshake(theirs.to_string()),
+                    Err(theirs) => of_handshake(theirs.as_ref()),
                 }),
                 Err(_) => Err(ConnectError::TimedOut { bound }),
             }
         })
+    }
+}
+
+/// A server that shows the wrong certificate is told apart from one that is not ready to show any.
+fn of_handshake(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
+    let mut inner = error;
+    // The connector wraps the system's kind of error into another one of that kind.
+    while let Some(wrapped) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        inner = wrapped;
+    }
+    match inner.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(why)) => ConnectError::Certificate(why.to_string()),
+        _ => ConnectError::Handshake(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|each| each.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn of_what_a_name_resolves_to_only_what_may_be_reached_is_tried() {
+        let table: &[(&[&str], bool, &[&str])] = &[
+            (&["8.8.8.8:1"], false, &["8.8.8.8:1"]),
+            (&["169.254.169.254:1", "8.8.8.8:1"], false, &["8.8.8.8:1"]),
+            (&["8.8.8.8:1", "[::ffff:10.0.0.1]:1"], false, &["8.8.8.8:1"]),
+            (&["127.0.0.1:1", "169.254.169.254:1"], true, &["127.0.0.1:1"]),
+            (&["10.0.0.1:1"], false, &[]),
+            (&["127.0.0.1:1", "[::1]:1"], false, &[]),
+            (&["169.254.169.254:1", "[fd00:ec2::254]:1"], true, &[]),
+        ];
+        for (resolved, named, left) in table {
+            let result = allowed(Network { private: false }, *named, addresses(resolved));
+            match result {
+                Ok(tried) => assert_eq!(tried, addresses(left)),
+                Err(ConnectError::Forbidden { .. }) => assert!(left.is_empty(), "{resolved:?}"),
+                Err(other) => panic!("{resolved:?}: {other}"),
+            }
+        }
+        assert!(matches!(allowed(Network::default(), true, Vec::new()), Err(ConnectError::Io(_))));
+    }
+
+    #[test]
+    fn an_address_that_never_replies_leaves_time_for_the_next() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(dials());
+    }
+
+    async fn dials() {
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = open.local_addr().unwrap();
+        // Of the range for documentation: packets go nowhere, or the system says so at once.
+        let silent: SocketAddr = "192.0.2.1:9".parse().unwrap();
+        let bound = Duration::from_millis(500);
+        let stream = dial(&[silent, at], bound).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), at);
+        let nobody = dial(&[silent], Duration::from_millis(50)).await.unwrap_err();
+        assert!(matches!(nobody, ConnectError::TimedOut { .. } | ConnectError::Io(_)), "{nobody}");
     }
 }

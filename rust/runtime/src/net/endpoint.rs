@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -89,6 +89,11 @@ impl Endpoint {
         network: Network,
         ca_file: Option<&Path>,
     ) -> Result<Self, EndpointError> {
+        if url.contains(['?', '#']) {
+            return Err(EndpointError::Url(
+                "it holds a query or a fragment, and paths are added at its end".into(),
+            ));
+        }
         let uri: Uri =
             url.parse().map_err(|e: hyper::http::uri::InvalidUri| EndpointError::Url(e.to_string()))?;
         let https = match uri.scheme_str() {
@@ -103,6 +108,10 @@ impl Endpoint {
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(EndpointError::Url("it holds a password; give the key as `api_key`".into()));
         }
+        let stated_port = uri.authority().is_some_and(|authority| authority.as_str().len() > host.len());
+        if stated_port && uri.port_u16().is_none_or(|port| port == 0) {
+            return Err(EndpointError::Url("its port is none".into()));
+        }
         if let Ok(ip) = host.trim_start_matches('[').trim_end_matches(']').parse() {
             network.check(ip, names_loopback(host)).map_err(EndpointError::Forbidden)?;
         }
@@ -111,6 +120,10 @@ impl Endpoint {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("ecology/", env!("CARGO_PKG_VERSION"))));
         if let Some(key) = key {
+            // What is beyond ASCII would be sent in one of several encodings.
+            if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(EndpointError::Key);
+            }
             let mut value =
                 HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| EndpointError::Key)?;
             value.set_sensitive(true);
@@ -127,24 +140,49 @@ impl Endpoint {
             tls: Arc::new(tls(https, ca_file)?),
         })
     }
+
+    /// Words of a server without the key, which some of them repeat.
+    pub(crate) fn without_key(&self, words: String) -> String {
+        let bearer = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")) {
+            // What is shorter is no secret, and part of other words.
+            Some(key) if key.len() >= 4 && words.contains(key) => words.replace(key, "[the key]"),
+            _ => words,
+        }
+    }
 }
 
-/// Which certificates are trusted. The system's are read only where they are needed.
+/// The system's certificates, read once, and only where they are needed.
+fn of_the_system() -> Arc<rustls::RootCertStore> {
+    static ROOTS: OnceLock<Arc<rustls::RootCertStore>> = OnceLock::new();
+    let read = || {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    };
+    Arc::clone(ROOTS.get_or_init(read))
+}
+
+/// Which certificates are trusted.
 fn tls(https: bool, ca_file: Option<&Path>) -> Result<rustls::ClientConfig, EndpointError> {
     let wrong = |problem: String| EndpointError::Certificates(problem);
-    let mut roots = rustls::RootCertStore::empty();
+    let mut roots = Arc::new(rustls::RootCertStore::empty());
     if let Some(path) = ca_file {
+        let mut named = rustls::RootCertStore::empty();
         let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let certificates = read.map_err(|e| wrong(format!("{}: {e}", path.display())))?;
         for certificate in certificates {
-            roots.add(certificate).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
+            named.add(certificate).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
         }
+        if named.is_empty() {
+            return Err(wrong(format!("{} holds none", path.display())));
+        }
+        roots = Arc::new(named);
     } else if https {
-        let system = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(system.certs);
-    }
-    if https && roots.is_empty() {
-        return Err(wrong("the system has none; name a file of them as `ca_file`".into()));
+        roots = of_the_system();
+        if roots.is_empty() {
+            return Err(wrong("the system has none; name a file of them as `ca_file`".into()));
+        }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
@@ -153,4 +191,49 @@ fn tls(https: bool, ca_file: Option<&Path>) -> Result<rustls::ClientConfig, Endp
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(url: &str, key: Option<&str>) -> Result<Endpoint, EndpointError> {
+        let bounds = Bounds { connect: Duration::from_secs(1), first_byte: None, idle: None, body_bytes: 1 };
+        Endpoint::new(url, key, false, bounds, Network::default(), None)
+    }
+
+    #[test]
+    fn a_url_that_would_be_read_otherwise_than_it_is_written_is_refused() {
+        let wrong = [
+            "host/v1",
+            "ftp://h/v1",
+            "http://a:0/",
+            "http://a:99999/",
+            "http://a:/",
+            "http://u:p@a/",
+            "http://a/?x=1",
+            "http://a/#x",
+        ];
+        for url in wrong {
+            assert!(matches!(made(url, None), Err(EndpointError::Url(_))), "{url}");
+        }
+        for url in
+            ["http://a/v1", "http://a:8000/v1", "http://[::1]:8000/v1", "http://[::1]/", "http://127.0.0.1/"]
+        {
+            assert!(made(url, None).is_ok(), "{url}");
+        }
+        assert!(matches!(made("http://169.254.169.254/", None), Err(EndpointError::Forbidden(_))));
+    }
+
+    #[test]
+    fn a_key_is_sent_whole_or_not_at_all_and_never_shown() {
+        for key in ["a\nb", "a b", "ä", "", "\u{7f}"] {
+            let refused = matches!(made("http://a/", Some(key)), Err(EndpointError::Key));
+            assert_eq!(refused, !key.is_empty(), "{key:?}");
+        }
+        let endpoint = made("http://a/", Some("sk-secret")).unwrap();
+        assert!(!format!("{endpoint:?}").contains("sk-secret"));
+        assert_eq!(endpoint.without_key("wrong key: sk-secret.".into()), "wrong key: [the key].");
+        assert_eq!(made("http://a/", None).unwrap().without_key("sk-secret".into()), "sk-secret");
+    }
 }

@@ -166,6 +166,7 @@ fn copy(error: &ConnectError) -> ConnectError {
         ConnectError::TimedOut { bound } => ConnectError::TimedOut { bound: *bound },
         ConnectError::Io(error) => ConnectError::Io(std::io::Error::new(error.kind(), error.to_string())),
         ConnectError::Handshake(problem) => ConnectError::Handshake(problem.clone()),
+        ConnectError::Certificate(problem) => ConnectError::Certificate(problem.clone()),
     }
 }
 

@@ -117,7 +117,24 @@ fn runtime() -> io::Result<Runtime> {
 /// them in order would disturb the parent.
 pub(crate) struct Own {
     pub(crate) reactor: Homebound<Reactor>,
-    runtime: Homebound<Runtime>,
+    runtime: Homebound<Driver>,
+}
+
+/// A runtime that does not wait at its end: a name that is still being looked up does not hold up the end of its thread.
+struct Driver(Option<Runtime>);
+
+impl Driver {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        self.0.as_ref().map(|runtime| runtime.block_on(future))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 thread_local! {
@@ -128,12 +145,17 @@ impl Own {
     /// Takes this thread's reactor, or makes one. While it is taken, a call from within (a signal's handler) makes another.
     pub(crate) fn take() -> io::Result<Self> {
         let kept = OWN.try_with(|own| own.borrow_mut().take()).ok().flatten();
-        if let Some(own) = kept {
-            if own.runtime.is_home() {
-                return Ok(own);
-            }
+        if let Some(own) = kept
+            && own.runtime.is_home()
+        {
+            // Nobody looked at its connections meanwhile: one that the server has closed is not to be asked.
+            own.catch_up();
+            return Ok(own);
         }
-        Ok(Self { reactor: Homebound::new(Arc::default()), runtime: Homebound::new(Arc::new(runtime()?)) })
+        Ok(Self {
+            reactor: Homebound::new(Arc::default()),
+            runtime: Homebound::new(Arc::new(Driver(Some(runtime()?)))),
+        })
     }
 
     /// Puts it back for the next call.
@@ -148,19 +170,21 @@ impl Own {
         until: Instant,
         mut step: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Option<T> {
-        self.runtime.block_on(async {
+        let driven = self.runtime.block_on(async {
             let mut sleep = std::pin::pin!(tokio::time::sleep_until(until.into()));
             poll_fn(|context| match step(context) {
                 Poll::Ready(value) => Poll::Ready(Some(value)),
                 Poll::Pending => sleep.as_mut().poll(context).map(|()| None),
             })
             .await
-        })
+        });
+        driven.flatten()
     }
 
-    /// Lets connections do what they have to do now: go back to be kept, or close.
-    pub(crate) fn tidy(&self) {
+    /// Lets connections do what they have to do now: go back to be kept, close, or notice that they were closed.
+    pub(crate) fn catch_up(&self) {
         self.runtime.block_on(async {
+            // Whoever yields lets the system be asked once what has come; the second time is for those that it woke.
             for _ in 0..2 {
                 tokio::task::yield_now().await;
             }

@@ -16,6 +16,7 @@ mod stream;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ecology_core::leg::{Fault, Reply, Usage};
@@ -64,8 +65,11 @@ impl Member for OpenAiMember {
         let client = reactor.client(&endpoint);
         Some(Box::pin(async move {
             match body {
-                Ok(body) => served(&client, &endpoint, &config, body).await,
-                Err(problem) => (Err(Fault::Refused(problem)), Usage::default()),
+                Ok(body) => {
+                    let (result, usage) = served(&client, &endpoint, &config, body).await;
+                    (result.map_err(|fault| fault.in_words(|words| endpoint.without_key(words))), usage)
+                }
+                Err(problem) => (Err(Fault::Refused(problem)), NOTHING),
             }
         }))
     }
@@ -79,9 +83,18 @@ async fn served(client: &HttpClient, endpoint: &Endpoint, config: &OpenAiConfig,
     let sent_bytes = body.len();
     match answered(client, endpoint, config, body, sent_bytes).await {
         Ok(served) => served,
-        Err(failure) => (Err(fault(&failure)), Usage::default()),
+        Err(failure) => {
+            let asked = !matches!(failure, Failure::NotConnected(_) | Failure::NotRead);
+            (Err(fault(&failure)), if asked { Usage::default() } else { NOTHING })
+        }
     }
 }
+
+/// What a call used that was turned away before anything was read or written.
+const NOTHING: Usage = Usage { tokens_in: Some(0), tokens_out: Some(0), compute_ns: 0 };
+
+/// How long words are waited for that decide nothing any more: those of an error, and those after the end of a stream.
+const AFTERWORD: Duration = Duration::from_millis(250);
 
 async fn answered(
     client: &HttpClient,
@@ -93,8 +106,10 @@ async fn answered(
     let (head, mut body) = exchange::post(client, endpoint, body).await?;
     if !head.status.is_success() {
         // The status says it all; what cannot be read of the words is left out.
-        let words = exchange::whole(body, endpoint).await.unwrap_or_default();
-        return Ok((Err(status::fault(&head, &words)), Usage::default()));
+        let words = tokio::time::timeout(AFTERWORD, exchange::whole(body, endpoint)).await;
+        let words = words.ok().and_then(Result::ok).unwrap_or_default();
+        let usage = if status::is_declined(head.status) { NOTHING } else { Usage::default() };
+        return Ok((Err(status::fault(&head, &words)), usage));
     }
     if stream::is_events(&head.headers) {
         let mut parts = stream::Parts::new(endpoint.bounds.body_bytes);
@@ -106,7 +121,7 @@ async fn answered(
         }
         // What follows `[DONE]` is nothing; reading it gives the connection back.
         if parts.done() {
-            let _ = exchange::next(&mut body, endpoint.bounds.idle).await;
+            let _ = tokio::time::timeout(AFTERWORD, exchange::next(&mut body, None)).await;
         }
         return Ok(parts.finish(config, sent_bytes));
     }
@@ -119,7 +134,9 @@ fn fault(failure: &Failure) -> Fault {
     use crate::net::connect::ConnectError;
     let problem = failure.to_string();
     match failure {
-        Failure::NotConnected(ConnectError::Forbidden { .. }) => Fault::Refused(problem),
+        Failure::NotConnected(ConnectError::Forbidden { .. } | ConnectError::Certificate(_)) => {
+            Fault::Refused(problem)
+        }
         Failure::NotConnected(_) | Failure::NotRead => Fault::Unavailable { problem, retry_after_ms: None },
         Failure::Quiet { .. } => Fault::TimedOut(problem),
         Failure::Broken(_) | Failure::TooLarge | Failure::NotHttp(_) => Fault::Lost(problem),

@@ -25,7 +25,8 @@ pub(super) fn fault(head: &Head, body: &[u8]) -> Fault {
     let words = error.and_then(|error| error.get("message").unwrap_or(error).as_str());
     if let Some(words) = words {
         problem.push_str(": ");
-        problem.extend(words.chars().take(MOST_WORDS));
+        // They end up in logs and on terminals.
+        problem.extend(words.chars().take(MOST_WORDS).map(|c| if c.is_control() { ' ' } else { c }));
     }
     if status.is_redirection() {
         let to = head.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");
@@ -46,6 +47,12 @@ fn is_not_yet(status: StatusCode, code: &str) -> bool {
         408 | 409 | 425 | 500 | 502 | 503 | 504 | 520..=529 => true,
         _ => false,
     }
+}
+
+/// Whether a server that says this has not worked for the call, so that nobody pays for it. A gateway that gave up, or a server
+/// that broke down, may have.
+pub(super) fn is_declined(status: StatusCode) -> bool {
+    !status.is_server_error() || matches!(status.as_u16(), 501 | 503 | 529)
 }
 
 /// When to come back: `retry-after-ms`, or `Retry-After` in seconds or as a date.
@@ -108,6 +115,22 @@ mod tests {
             assert_eq!(matches!(fault, Fault::Unavailable { .. }), *not_yet, "{status}: {fault:?}");
             assert!(fault.text().contains(&status.to_string()));
         }
+    }
+
+    #[test]
+    fn a_server_that_may_have_worked_is_paid() {
+        for status in [301, 400, 401, 403, 404, 408, 409, 422, 429, 501, 503, 529] {
+            assert!(is_declined(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [500, 502, 504, 507, 520, 524] {
+            assert!(!is_declined(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_server_do_not_steer_a_terminal() {
+        let body = serde_json::json!({"error": {"message": "a\u{1b}[31m\nb"}}).to_string();
+        assert!(!fault(&head(400, &[]), body.as_bytes()).text().contains(char::is_control));
     }
 
     #[test]

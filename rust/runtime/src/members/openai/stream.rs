@@ -67,7 +67,7 @@ impl Parts {
     }
 
     fn take_event(&mut self, event: &Json) {
-        if let Some(error) = event.get("error") {
+        if let Some(error) = event.get("error").filter(|error| !error.is_null()) {
             let words = error.get("message").unwrap_or(error).as_str().unwrap_or("without words");
             self.failed = Some(format!("the server failed while it wrote: {words}"));
             return;
@@ -124,6 +124,9 @@ impl Parts {
 
     /// The reply that the events make.
     pub(super) fn finish(mut self, config: &OpenAiConfig, sent_bytes: usize) -> Served {
+        // Some servers leave out the end of the last line.
+        let line = std::mem::take(&mut self.line);
+        self.take_line(line.trim_ascii());
         if let Some(problem) = self.failed {
             return (Err(Fault::Lost(problem)), Usage::default());
         }
