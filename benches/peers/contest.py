@@ -1,8 +1,7 @@
 """A job, done by us and by others in one process: short turns, ratios within a round, medians over rounds.
 
-`turns.py` times one call on one prompt. Jobs here are of other shapes (many at once, on an event loop, processor time),
-so a contender times itself: it gives the cost of one unit in µs, and what it answered, so that both sides can be seen to
-have done the same.
+`turns.py` times one call on one prompt. Jobs here are of other shapes (many at once, on an event loop, processor
+time), so a contender times itself: it gives the cost of one unit in µs.
 """
 
 from __future__ import annotations

@@ -11,7 +11,17 @@ from typing import Any
 
 __all__ = ["describe"]
 
-PACKAGES = ("ecology", "fasttext-wheel", "scikit-learn", "numpy")
+PACKAGES = (
+    "ecology",
+    "aiohttp",
+    "fasttext-wheel",
+    "httpx",
+    "numpy",
+    "openai",
+    "orjson",
+    "scikit-learn",
+    "uvloop",
+)
 
 
 def describe() -> dict[str, Any]:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The peers beside us, in one process: sh benches/peers/run.sh BIN [--wheel FILE] [what decision.py takes].
+# The peers beside us, in one process: sh benches/peers/run.sh BIN [--wheel FILE] [--decision | --serving] [--quick] [--json] ….
 # BIN is a folder with python and maturin (`.venv/bin`). The peers live in .venv/peers, where BIN's own packages never
 # see them. The wheel of ecology is built here unless --wheel names one.
 set -eu
@@ -29,4 +29,10 @@ fi
 "$venv/bin/python" -m pip install --quiet "$wheel"
 "$venv/bin/python" -m pip install --quiet --force-reinstall --no-deps "$wheel"
 cd "$work" # away from the sources, so that the wheel is what is measured
+# `--serving` and `--decision` ask for one half only; the rest of the arguments goes to it.
+case "${1:-}" in
+    --serving) shift; exec "$venv/bin/python" "$here/serving.py" "$@" ;;
+    --decision) shift; exec "$venv/bin/python" "$here/decision.py" "$@" ;;
+esac
 "$venv/bin/python" "$here/decision.py" "$@"
+"$venv/bin/python" "$here/serving.py" "$@"

@@ -6,11 +6,13 @@ admission, budget, routing, the call, settling, attribution and counters. The ot
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,10 +22,10 @@ import httpx
 import openai
 import uvloop
 from contest import Contender, Contest, Hold
-from jobs.timing import calls, flood, one_by_one
 
 from ecology import Ecology
 from ecology.testing import ServerProcess
+from jobs.timing import calls, flood, one_by_one
 
 PROMPT = "Where is my card? I ordered it two weeks ago and nothing has come."
 REPLY = "refund"
@@ -75,7 +77,7 @@ def _blocking(ecology: Ecology, base_url: str, turn: int) -> Contest:
     _agree({name: ask() for name, ask in asks.items()})
     does = [WHOLE, "the call, json in and out", "the call, json in and out", "the call"]
     contenders = [
-        Contender(name, what, lambda ask=ask, count=_count(name, turn): calls(ask, count))
+        Contender(name, what, partial(calls, ask, _count(name, turn)))
         for (name, ask), what in zip(asks.items(), does, strict=True)
     ]
     return Contest(
@@ -88,7 +90,7 @@ def _awaited(ecology: Ecology, base_url: str, turn: int, fast: bool) -> Contest:
 
     def contender(name: str, what: str, kind: str) -> Contender:
         async def main() -> float:
-            async with _asks(ecology, base_url, kind) as ask:
+            async with Asking(ecology, base_url, kind) as ask:
                 assert await ask() == REPLY
                 return await one_by_one(ask, _count(name, turn))
 
@@ -109,7 +111,7 @@ def _many(ecology: Ecology, base_url: str, count: int) -> list[Contest]:
 
     def contender(name: str, what: str, kind: str, processor: bool) -> Contender:
         async def main() -> tuple[float, float]:
-            async with _asks(ecology, base_url, kind) as ask:
+            async with Asking(ecology, base_url, kind) as ask:
                 return await flood(ask, _count(name, count), 64)
 
         def turn() -> float:
@@ -134,7 +136,7 @@ def _many(ecology: Ecology, base_url: str, count: int) -> list[Contest]:
     ]
 
 
-class _asks:
+class Asking:
     """A way to ask, open for a while."""
 
     def __init__(self, ecology: Ecology, base_url: str, kind: str) -> None:
@@ -171,7 +173,7 @@ class _asks:
 
 
 def _run(main: Callable[[], Any], fast: bool) -> Any:
-    return uvloop.run(main()) if fast else __import__("asyncio").run(main())
+    return uvloop.run(main()) if fast else asyncio.run(main())
 
 
 def _count(name: str, turn: int) -> int:

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import uvloop
 from contest import Contender, Contest, Hold
-from jobs.timing import calls, one_by_one
 
 from ecology import Ecology, _core
 from ecology.errors import NotYet
+from jobs.timing import calls, one_by_one
 
 MEMBERS = """
 import asyncio
@@ -174,7 +174,7 @@ def _late(ecology: Ecology) -> Contest:
         return Contender(name, what, lambda: (uvloop.run if fast else asyncio.run)(main()))
 
     return Contest(
-        f"{IN_FLIGHT:,} dispatches × 3 in flight, {HUNG:.0%} hung, {TIMEOUT_S * 1e3:g} ms timeout: how late, p99",
+        f"{IN_FLIGHT:,} dispatches of 3 in flight, {HUNG:.0%} hung, {TIMEOUT_S * 1e3:g} ms timeout: how late, p99",
         "µs late",
         [
             contender("aanswer(), asyncio", WHOLE, ours, False),

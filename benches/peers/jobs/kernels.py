@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import orjson
 from contest import Contender, Contest, Hold
-from jobs.timing import calls
 
 import ecology as eco
 from ecology.backends.onnx_head import write_head
 from ecology.backends.onnx_library import without_telemetry
+from jobs.timing import calls
 
 WIDTH, LABELS = 32, 16
 
