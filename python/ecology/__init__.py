@@ -72,6 +72,24 @@ __all__ = [
 ]
 
 
+def _refuse_a_sub_interpreter() -> None:
+    """Before anything is loaded: a core that a sub-interpreter began to load leaves the main one without its threads."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            interpreters = importlib.import_module(name)
+        except ImportError:  # another version of Python, or another Python
+            continue
+        if interpreters.get_current() != interpreters.get_main():
+            raise ImportError(
+                "ecology does not run in a sub-interpreter: its core and pydantic's load once in a process; "
+                "use it in the main interpreter, whose threads answer without the GIL, or in another process",
+                name=__name__,
+            )
+        return
+
+
+_refuse_a_sub_interpreter()
+
 # Rooms that users import from, reachable as `ecology.backends` without an import of their own.
 _ROOMS = ("backends", "checks", "testing")
 
@@ -82,17 +100,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        value = getattr(importlib.import_module(home, __name__), name)
-    except ImportError as error:
-        if "subinterpreter" not in str(error):
-            raise
-        raise ImportError(
-            "ecology does not run in a sub-interpreter: its core and pydantic's load once in a process; "
-            "use it in the main interpreter, whose threads answer without the GIL, or in another process",
-            name=error.name,
-            path=error.path,
-        ) from error
+    value = getattr(importlib.import_module(home, __name__), name)
     globals()[name] = value
     return value
 
