@@ -375,9 +375,12 @@ class BudgetExhausted(NotYet):
     needed: int
 
     def __str__(self) -> str:
+        amounts = (self.needed, self.held, self.limit)
+        (needed, unit), (held, _), (limit, _) = (_amount(self.resource, each) for each in amounts)
+        whose = "the request's own budget" if self.account == "request" else f"account {self.account!r}"
         return (
-            f"account {self.account!r} cannot afford {self.needed} {self.resource}: "
-            f"{self.held} of {self.limit} are spent or reserved; raise the limit or ask for less"
+            f"{whose} cannot afford {needed}{unit}: "
+            f"{held} of {limit} are spent or reserved; raise the limit or ask for less"
         )
 
 
@@ -397,9 +400,17 @@ class DeadlineExceeded(NotYet):
 
 @dataclass(eq=False)
 class AllLegsFailed(NotYet):
-    """Every leg that was started failed; `legs` has each with its outcome and the text of its fault."""
+    """Every leg that was started failed; `legs` has each with its outcome and the text of its fault.
+
+    `retry_after_ms` is that of the first model that will be back, of those that said when.
+    """
 
     legs: Sequence[Mapping[str, Any]]
+
+    def __post_init__(self) -> None:
+        if self.retry_after_ms is None:
+            told = [leg["retry_after_ms"] for leg in self.legs if leg.get("retry_after_ms") is not None]
+            self.retry_after_ms = min(told, default=None)
 
     def __str__(self) -> str:
         told = (
@@ -407,3 +418,20 @@ class AllLegsFailed(NotYet):
         )
         lines = "".join(f"\n  {line}" for line in told)
         return f"every leg failed:{lines}\nmend these models, or give them a fallback that answers"
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def _amount(resource: str, amount: int) -> tuple[str, str]:
+    """An amount as a person writes it, and its unit."""
+    match resource:
+        case "nano_usd":
+            return f"${amount / 1e9:.9f}".rstrip("0").rstrip("."), ""
+        case "compute_us":
+            return f"{amount / 1e3:.10g}", " ms of compute"
+        case "tokens_in":
+            return str(amount), " input tokens"
+        case "tokens_out":
+            return str(amount), " output tokens"
+    return str(amount), f" {resource}"
