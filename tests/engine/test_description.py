@@ -317,6 +317,26 @@ def test_a_text_that_is_no_description_says_where(text: str, place: str, piece: 
     assert piece in str(found[0])
 
 
+SERVED = 'kind = "openai", base_url = "http://h/v1", model = "m"'
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        f'{{ {SERVED}, api_key = "sk-hush" }}',
+        f'{{ {SERVED}, api_key = ["sk-hush"] }}',
+        f'{{ {SERVED}, apikey = "sk-hush" }}',
+        f'{{ {SERVED}, api_key = "sk-hush }}',
+        f'[{{ api_key = "sk-hush", {SERVED} }}]',
+        '{ kind = "openai", base_url = "https://me:sk-hush@h/v1", model = "m" }',
+        '{ kind = "openai", base_url = "https://me:sk-hush@h/v1, model = "m" }',
+    ],
+)
+def test_a_secret_that_stands_in_a_description_is_in_no_message(backend: str) -> None:
+    found = violations(changed(('{ kind = "callable", target = "builtins:repr" }', backend)))
+    assert found and not any("hush" in str(one) for one in found), found
+
+
 def test_a_file_is_read_from_its_path_and_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "ecology.toml").write_text("\ufeff" + VALID, "utf-8")
     by_file = read_description(tmp_path / "ecology.toml", settings=Settings())

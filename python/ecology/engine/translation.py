@@ -18,7 +18,7 @@ from . import keys
 from .place import Finding, Loc
 from .suggestion import did_you_mean
 
-__all__ = ["EXAMPLES", "show", "translate"]
+__all__ = ["EXAMPLES", "show", "translate", "unsecret"]
 
 EXAMPLES: Mapping[str, str] = {
     "base_url": 'base_url = "http://127.0.0.1:8000/v1"',
@@ -46,12 +46,15 @@ PATTERNS: Mapping[str, str] = {
     "value": 'write "sha256:" and 64 lower-case hexadecimal digits',
 }
 
+NESTED_KEY = re.compile(r'("api_?key": )"(?:[^"\\]|\\.)*"')
+
 Sentence = tuple[str, str]
 
 
 def translate(error: Mapping[str, Any], model: type[BaseModel]) -> Finding:
     """The finding for one of `ValidationError.errors()`, `model` being what was read."""
     loc, expected = keys.clean(model, tuple(error["loc"]))
+    error = {**error, "input": unsecret(_last(loc), error.get("input"))}
     kind: str = error["type"]
     if kind == "extra_forbidden":
         problem, fix = _unknown_key(tuple(error["loc"]), model)
@@ -66,6 +69,19 @@ def translate(error: Mapping[str, Any], model: type[BaseModel]) -> Finding:
     return Finding(loc, problem, fix)
 
 
+def unsecret(key: str, value: Any) -> Any:
+    """A value as a message may show it: people put keys where a reference to one belongs, and messages are logged.
+
+    >>> unsecret("api_key", "sk-123"), unsecret("base_url", "https://me:word@host/v1"), unsecret("tier", "big")
+    ('…', 'https://…@host/v1', 'big')
+    """
+    if key == "api_key":
+        return "…"
+    if key == "base_url" and isinstance(value, str):
+        return re.sub(r"^(\w+://)?.*@", r"\1…@", value, flags=re.DOTALL)
+    return value
+
+
 def show(value: Any) -> str:
     """A value as TOML has it, short.
 
@@ -76,6 +92,7 @@ def show(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):
         text = type(value).__name__
+    text = NESTED_KEY.sub(r'\1"…"', text)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
