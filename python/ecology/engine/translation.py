@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..backends.openai import SAMPLING
 from . import keys
 from .place import Finding, Loc
 from .suggestion import did_you_mean
@@ -45,6 +46,9 @@ PATTERNS: Mapping[str, str] = {
     "target": 'write "package.module:function"',
     "value": 'write "sha256:" and 64 lower-case hexadecimal digits',
 }
+
+OTHER_WORDS: Mapping[str, str] = {"generalist": "fallback", "default": "fallback", "logprobs": "mean"}
+"""What people write for a choice that has another name; by its letters "generalist" is nearest to specialist."""
 
 NESTED_KEY = re.compile(r'("api_?key": )"(?:[^"\\]|\\.)*"')
 
@@ -100,6 +104,8 @@ def _unknown_key(path: Loc, model: type[BaseModel]) -> Sentence:
     key = str(path[-1])
     _, table = keys.clean(model, path[:-1])
     home = keys.home_of(key, model, path[:-1])
+    if home is None and key in SAMPLING and "parameters" in keys.fields(table):
+        home = f"write parameters = {{ {key} = … }}"
     return "there is no such key", home or did_you_mean(key, keys.fields(table), "known keys")
 
 
@@ -132,12 +138,16 @@ def _pattern(error: Mapping[str, Any], loc: Loc) -> Sentence:
 def _choice(error: Mapping[str, Any], _loc: Loc) -> Sentence:
     given = error.get("input")
     known = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
-    return f"{show(given)} is not one of the choices", did_you_mean(str(given), known, "write one of")
+    meant = OTHER_WORDS.get(str(given).lower())
+    fix = f"did you mean {meant}?" if meant in known else did_you_mean(str(given), known, "write one of")
+    return f"{show(given)} is not one of the choices", fix
 
 
 def _whole(error: Mapping[str, Any], loc: Loc) -> Sentence:
     given = error.get("input")
     number = given if isinstance(given, float) and math.isfinite(given) else None
+    if number is None and _last(loc) in EXAMPLES:
+        return f"{show(given)} is not a whole number", f"write {EXAMPLES[_last(loc)]}"
     return f"{show(given)} is not a whole number", f"write {_key(loc)}{'1' if number is None else round(number)}"
 
 
