@@ -157,6 +157,12 @@ def test_the_first_model_that_will_be_back_says_when_to_come_again() -> None:
     assert errors.AllLegsFailed(legs, retry_after_ms=5).retry_after_ms == 5
 
 
+def test_who_asks_for_a_model_that_is_not_there_is_told_which_are() -> None:
+    reasons = {"a@1": ["not_asked: the request asks for c"], "b@1": ["stage: it is archived", "not_asked: …"]}
+    assert str(errors.NoEligibleModel(reasons)).endswith("\nask for one of: a@1, b@1")
+    assert "ask for one" not in str(errors.NoEligibleModel(reasons | {"c@1": ["stage: it is archived"]}))
+
+
 def test_violations_are_told_all_in_order() -> None:
     two = [Violation("b", "it is missing", "write b = 1"), Violation("a", "is wrong")]
     assert (

@@ -325,7 +325,10 @@ class NoEligibleModel(Never):
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {model}: {', '.join(why)}" for model, why in self.reasons.items())
-        return f"no model may serve this request:{lines}\nloosen the request, the policy or a contract"
+        fix = "loosen the request, the policy or a contract"
+        if self.reasons and all(any(each.startswith("not_asked") for each in why) for why in self.reasons.values()):
+            fix = f"ask for one of: {', '.join(self.reasons)}"
+        return f"no model may serve this request:{lines}\n{fix}"
 
 
 @dataclass(eq=False)

@@ -117,6 +117,15 @@ def test_from_init_to_a_router_that_is_used(run: Run, tmp_path: Path) -> None:
     assert run("answer", "What is 7 + 10?", "--json").json["output"] == "17"
 
 
+def test_a_price_that_nobody_stated_is_not_shown_as_free(run: Run, tmp_path: Path) -> None:
+    run("init")
+    text = (tmp_path / "ecology.toml").read_text()
+    (tmp_path / "ecology.toml").write_text(text.replace("price = { usd_per_call = 0 } # runs", "# runs"))
+    rows = run("route", "hello").out.splitlines()
+    assert [row for row in rows if "generalist@1" in row and "unknown" in row and "$" not in row]
+    assert [row for row in rows if "calculator@1" in row and "$0.000000" in row]
+
+
 def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
     assert run("init", "--json").json == {"written": ["ecology.toml", "models.py"]}
     assert run("check", "--json").json == {"source": "ecology.toml", "models": 3, "warnings": []}
@@ -297,7 +306,7 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
     "answer nothing": (["answer", ""], "EmptyInput", "send some text"),
     "deadline 0": (["answer", "hi", "--deadline-ms", "0"], "InvalidDeadline", "give a number above 0"),
     "deadline nan": (["answer", "hi", "--deadline-ms", "nan"], "InvalidDeadline", "give a number above 0"),
-    "no such model": (["answer", "hi", "--model", "cauculator"], "NoEligibleModel", "loosen the request"),
+    "no such model": (["answer", "hi", "--model", "cauculator"], "NoEligibleModel", "ask for one of: "),
     "every leg fails": (["answer", "hi", "--model", "calculator"], "AllLegsFailed", "mend these models"),
     "absent prompts": (["outcomes", "collect", "absent.csv"], "ArtifactError", "give a CSV"),
     "a folder of prompts": (["outcomes", "collect", "."], "ArtifactError", "give a CSV"),
