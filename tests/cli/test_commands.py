@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,9 @@ def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
         "unscored": 0,
         "why_unscored": None,
         "failed": 24 + 24,  # the calculator on the questions, the fields of an order on the sums
+        "why_failed": "order-fields@1: LookupError: there is no order number, date or amount in this text",
+        "unreached": 0,
+        "why_unreached": None,
         "not_eligible": 0,
         "trained_on_it": [],
         "seen_in_training": 0,
@@ -404,6 +408,11 @@ def test_debug_shows_where_an_error_was_raised(tmp_path: Path) -> None:
     failed = entry(tmp_path, "--debug", "check")
     assert failed.returncode == 1
     assert "Traceback" in failed.stderr and "InvalidPopulation" in failed.stderr
+
+
+def test_the_version_needs_no_command(tmp_path: Path) -> None:
+    said = entry(tmp_path, "--version")
+    assert (said.returncode, said.stdout.strip()) == (0, version("ecology"))
 
 
 def test_every_command_has_help() -> None:
