@@ -148,7 +148,7 @@ name = "service"
 [[models]]
 name = "small"
 tier = "small"
-timeout_ms = 1000
+timeout_ms = 5000
 max_output_tokens = 8
 contract = {{ privileges = ["network"] }}
 price = {{ usd_per_million_tokens_in = 0.05, usd_per_million_tokens_out = 0.1 }}

@@ -29,7 +29,7 @@ name = "help desk"
 [[models]]
 name = "small"
 tier = "small"
-timeout_ms = 500
+timeout_ms = 1000
 max_output_tokens = 8
 price = { usd_per_million_tokens_in = 0.05, usd_per_million_tokens_out = 0.10 }
 contract = { tasks = ["triage"], output = "label", privileges = ["network"], labels = [
