@@ -141,6 +141,30 @@ def test_where_nothing_is_known_nothing_is_made_up() -> None:
     )
 
 
+def test_amounts_are_told_as_a_person_writes_them() -> None:
+    def told(resource: str, needed: int, account: str = "web") -> str:
+        return str(errors.BudgetExhausted(account, resource, limit=4_000_000, held=3_179_600, needed=needed))
+
+    assert "account 'web' cannot afford $0.000921: $0.0031796 of $0.004 are" in told("nano_usd", 921_000)
+    assert "the request's own budget cannot afford $0.000000001:" in told("nano_usd", 1, "request")
+    assert "cannot afford $10: " in told("nano_usd", 10_000_000_000)
+    assert "cannot afford 1.5 ms of compute: 3179.6 of 4000 are" in told("compute_us", 1500)
+    assert "cannot afford 12 output tokens: 3179600 of 4000000 are" in told("tokens_out", 12)
+
+
+def test_the_first_model_that_will_be_back_says_when_to_come_again() -> None:
+    legs = [LEG | {"retry_after_ms": after} for after in (None, 3000, 1000)]
+    assert errors.AllLegsFailed(legs).retry_after_ms == 1000
+    assert errors.AllLegsFailed(legs[:1]).retry_after_ms is None
+    assert errors.AllLegsFailed(legs, retry_after_ms=5).retry_after_ms == 5
+
+
+def test_who_asks_for_a_model_that_is_not_there_is_told_which_are() -> None:
+    reasons = {"a@1": ["not_asked: the request asks for c"], "b@1": ["stage: it is archived", "not_asked: …"]}
+    assert str(errors.NoEligibleModel(reasons)).endswith("\nask for one of: a@1, b@1")
+    assert "ask for one" not in str(errors.NoEligibleModel(reasons | {"c@1": ["stage: it is archived"]}))
+
+
 def test_violations_are_told_all_in_order() -> None:
     two = [Violation("b", "it is missing", "write b = 1"), Violation("a", "is wrong")]
     assert (

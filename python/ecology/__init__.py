@@ -73,7 +73,7 @@ __all__ = [
 
 
 def _refuse_a_sub_interpreter() -> None:
-    """Before anything is loaded: a core that a sub-interpreter began to load leaves the main one without its threads."""
+    """Before anything is loaded: a core that it began to load leaves the main interpreter without threads."""
     for name in ("_interpreters", "_xxsubinterpreters"):
         try:
             interpreters = importlib.import_module(name)

@@ -327,7 +327,10 @@ class NoEligibleModel(Never):
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {model}: {', '.join(why)}" for model, why in self.reasons.items())
-        return f"no model may serve this request:{lines}\nloosen the request, the policy or a contract"
+        fix = "loosen the request, the policy or a contract"
+        if self.reasons and all(any(each.startswith("not_asked") for each in why) for why in self.reasons.values()):
+            fix = f"ask for one of: {', '.join(self.reasons)}"
+        return f"no model may serve this request:{lines}\n{fix}"
 
 
 @dataclass(eq=False)
@@ -377,9 +380,12 @@ class BudgetExhausted(NotYet):
     needed: int
 
     def __str__(self) -> str:
+        amounts = (self.needed, self.held, self.limit)
+        (needed, unit), (held, _), (limit, _) = (_amount(self.resource, each) for each in amounts)
+        whose = "the request's own budget" if self.account == "request" else f"account {self.account!r}"
         return (
-            f"account {self.account!r} cannot afford {self.needed} {self.resource}: "
-            f"{self.held} of {self.limit} are spent or reserved; raise the limit or ask for less"
+            f"{whose} cannot afford {needed}{unit}: "
+            f"{held} of {limit} are spent or reserved; raise the limit or ask for less"
         )
 
 
@@ -406,6 +412,11 @@ class AllLegsFailed(NotYet):
 
     legs: Sequence[Mapping[str, Any]]
 
+    def __post_init__(self) -> None:
+        if self.retry_after_ms is None:
+            told = [leg["retry_after_ms"] for leg in self.legs if leg.get("retry_after_ms") is not None]
+            self.retry_after_ms = min(told, default=None)
+
     def __str__(self) -> str:
         return f"every leg failed:{_told(self.legs)}\nmend these models, or give them a fallback that answers"
 
@@ -427,3 +438,20 @@ class AllLegsRefused(Never):
 def _told(legs: Sequence[Mapping[str, Any]]) -> str:
     told = (f"{leg['model']}: {leg['outcome']}" + (f": {leg['fault']}" if leg.get("fault") else "") for leg in legs)
     return "".join(f"\n  {line}" for line in told)
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def _amount(resource: str, amount: int) -> tuple[str, str]:
+    """An amount as a person writes it, and its unit."""
+    match resource:
+        case "nano_usd":
+            return f"${amount / 1e9:.9f}".rstrip("0").rstrip("."), ""
+        case "compute_us":
+            return f"{amount / 1e3:.10g}", " ms of compute"
+        case "tokens_in":
+            return str(amount), " input tokens"
+        case "tokens_out":
+            return str(amount), " output tokens"
+    return str(amount), f" {resource}"

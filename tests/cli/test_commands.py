@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ def test_from_init_to_a_router_that_is_used(run: Run, tmp_path: Path) -> None:
     assert run("answer", "What is 7 + 10?", "--json").json["output"] == "17"
 
 
+def test_a_price_that_nobody_stated_is_not_shown_as_free(run: Run, tmp_path: Path) -> None:
+    run("init")
+    text = (tmp_path / "ecology.toml").read_text()
+    (tmp_path / "ecology.toml").write_text(text.replace("price = { usd_per_call = 0 } # runs", "# runs"))
+    rows = run("route", "hello").out.splitlines()
+    assert [row for row in rows if "generalist@1" in row and "unknown" in row and "$" not in row]
+    assert [row for row in rows if "calculator@1" in row and "$0.000000" in row]
+
+
 def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
     assert run("init", "--json").json == {"written": ["ecology.toml", "models.py"]}
     assert run("check", "--json").json == {"source": "ecology.toml", "models": 3, "warnings": []}
@@ -134,6 +144,9 @@ def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
         "unscored": 0,
         "why_unscored": None,
         "failed": 24 + 24,  # the calculator on the questions, the fields of an order on the sums
+        "why_failed": "order-fields@1: LookupError: there is no order number, date or amount in this text",
+        "unreached": 0,
+        "why_unreached": None,
         "not_eligible": 0,
         "trained_on_it": [],
         "seen_in_training": 0,
@@ -297,7 +310,7 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
     "answer nothing": (["answer", ""], "EmptyInput", "send some text"),
     "deadline 0": (["answer", "hi", "--deadline-ms", "0"], "InvalidDeadline", "give a number above 0"),
     "deadline nan": (["answer", "hi", "--deadline-ms", "nan"], "InvalidDeadline", "give a number above 0"),
-    "no such model": (["answer", "hi", "--model", "cauculator"], "NoEligibleModel", "loosen the request"),
+    "no such model": (["answer", "hi", "--model", "cauculator"], "NoEligibleModel", "ask for one of: "),
     "every leg fails": (["answer", "hi", "--model", "calculator"], "AllLegsFailed", "mend these models"),
     "absent prompts": (["outcomes", "collect", "absent.csv"], "ArtifactError", "give a CSV"),
     "a folder of prompts": (["outcomes", "collect", "."], "ArtifactError", "give a CSV"),
@@ -395,6 +408,11 @@ def test_debug_shows_where_an_error_was_raised(tmp_path: Path) -> None:
     failed = entry(tmp_path, "--debug", "check")
     assert failed.returncode == 1
     assert "Traceback" in failed.stderr and "InvalidPopulation" in failed.stderr
+
+
+def test_the_version_needs_no_command(tmp_path: Path) -> None:
+    said = entry(tmp_path, "--version")
+    assert (said.returncode, said.stdout.strip()) == (0, version("ecology"))
 
 
 def test_every_command_has_help() -> None:

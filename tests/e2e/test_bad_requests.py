@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[EcologyError], Facts, str]] =
         },
         "loosen the request, the policy or a contract",
     ),
-    "no model of that name": ("hi", {"task": "chat", "model": "ecko"}, NoEligibleModel, {}, "loosen the request"),
+    "no model of that name": ("hi", {"task": "chat", "model": "ecko"}, NoEligibleModel, {}, "ask for one of: echo@1"),
     "an unknown price under a money budget": (
         "hi",
         {"task": "chat", "model": "unpriced", "data_class": "public", "budget": eco.Budget(usd=1)},

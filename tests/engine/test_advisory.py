@@ -58,8 +58,12 @@ def test_a_sound_description_gets_no_advice() -> None:
     assert advice() == []
 
 
-PRICED = "price = { usd_per_call = 0.01 }"
+CALLED = 'backend = { kind = "callable", target = "builtins:str" }'
+SERVED = 'backend = {{ kind = "openai", base_url = "http://127.0.0.1:9{}", model = "m"{} }}\n{}'
+NETWORK = 'contract = { privileges = ["network"] }'
 HERE = "[policy.defaults]"  # where a further table of the policy goes
+GRANTED = (HERE, 'grants = { "*" = ["network", "secrets"] }\n' + HERE)
+PRICED = "price = { usd_per_call = 0.01 }"
 CASCADE = PLAN + 'kind = "cascade"\nleg_confidence = {}\n' + HERE
 ADAPTIVE = '[policy.default_plan]\nkind = "adaptive"\ndecision_confidence = {}\n' + HERE
 NAMED = PLAN + 'kind = "cascade"\nfirst = "other"\nthen = "generalist"\nleg_confidence = 0.5\n' + HERE
@@ -77,6 +81,23 @@ CASES: list[tuple[list[tuple[str, str]], list[str], str]] = [
     # time
     ([("= 900", "= 1001")], ["models.0.timeout_ms (generalist@1)"], "the default deadline of 1000 ms comes first"),
     ([("ms = 400", "ms = 1200")], ["models.0.expected_latency_ms (generalist@1)"], "the fallback takes 1200 ms"),
+    # servers
+    (
+        [(CALLED, SERVED.format("/v1", ', api_key = "env:PATH"', NETWORK)), GRANTED],
+        ["models.0.contract.privileges (generalist@1)"],
+        'it uses secrets, and its contract does not say so (write privileges = ["network", "secrets"]',
+    ),
+    (
+        [(CALLED, SERVED.format("/", "", NETWORK)), GRANTED],
+        ["models.0.backend.base_url (generalist@1)"],
+        'write base_url = "http://127.0.0.1:9/v1"',
+    ),
+    (
+        [(CALLED, SERVED.format("/v1", ", parameters = { temperture = 0, of_ours = 1 }", NETWORK)), GRANTED],
+        ["models.0.backend.parameters.temperture (generalist@1)"],
+        "did you mean temperature?",
+    ),
+    ([(PRICED, ""), ("[policy]", '[policy]\nbaseline = "generalist"')], ["policy.baseline"], "no money is saved"),
     # budgets
     ([(HERE, "[policy.budgets.a]\ntokens_in = 5\n" + HERE)], ["policy.budgets.a"], "it holds in one process"),
     ([(HERE, "[policy.budgets.a]\n" + HERE)], ["policy.budgets.a"], "it limits nothing"),

@@ -70,6 +70,9 @@ def test_a_valid_description_is_read_with_every_digest_pinned() -> None:
     assert description.find("nobody") is None
 
 
+BACKEND = '{ kind = "callable", target = "builtins:repr" }'
+SERVED = '{ kind = "openai", base_url = "http://h/v1", model = "m"'
+
 # what is changed in VALID → the place and a piece of the sentence
 SMALL, LARGE = "(small@1)", "(large@2)"
 SHAPE = [
@@ -81,11 +84,18 @@ SHAPE = [
     (("timeout_ms = 50\n", 'timeout_ms = "soon"\n'), f"models.0.timeout_ms {SMALL}", '"soon" is not a whole number'),
     (("timeout_ms = 50\n", "timeout_ms = nan\n"), f"models.0.timeout_ms {SMALL}", "not a finite number"),
     (('version = "2"', "version = 2"), "models.1.version (large)", 'put it in quotes: version = "2"'),
+    (("timeout_ms = 50\n", 'timeout_ms = "2 s"\n'), f"models.0.timeout_ms {SMALL}", "(write timeout_ms = 500)"),
     (('tier = "small"', 'tier = "smal"'), f"models.0.tier {SMALL}", "did you mean small?"),
     (('role = "fallback"', 'role = "spare"'), f"models.1.role {LARGE}", "write one of: champion, challenger"),
+    (('role = "fallback"', 'role = "generalist"'), f"models.1.role {LARGE}", "did you mean fallback?"),
     (('role = "fallback"', "role = []"), f"models.1.role {LARGE}", "not one of the choices"),
     (('kind = "callable"', 'kind = "calable"'), f"models.0.backend.kind {SMALL}", "did you mean callable?"),
     (('kind = "callable", ', ""), f"models.0.backend.kind {SMALL}", '"linear", "onnx", "callable", "openai" or "mock"'),
+    ((BACKEND, SERVED + ", temperature = 0 }"), f"models.0.backend.temperature {SMALL}", "parameters = { temperature"),
+    ((BACKEND, SERVED + ", parameters = { n = 2, max_tokens = 3 } }"), f"models.0.backend.parameters {SMALL}",
+     "n, max_tokens cannot be set here (the member writes it from its other keys, and write max_output_tokens"),
+    ((BACKEND, SERVED.replace("/v1", "/v1/chat/completions") + " }"), f"models.0.backend.base_url {SMALL}",
+     'write base_url = "http://h/v1"'),
     ((', target = "builtins:repr"', ""), f"models.0.backend.target {SMALL}", 'target = "models:answer"'),
     (('"builtins:repr"', '"builtins.repr"'), f"models.0.backend.target {SMALL}", '"package.module:function"'),
     (('{ kind = "callable", target = "builtins:repr" }', "3"), f"models.0.backend {SMALL}", "3 is not a table"),
@@ -315,6 +325,23 @@ def test_a_text_that_is_no_description_says_where(text: str, place: str, piece: 
     found = violations(text)
     assert found[0].place == place
     assert piece in str(found[0])
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        f'{SERVED}, api_key = "sk-hush" }}',
+        f'{SERVED}, api_key = ["sk-hush"] }}',
+        f'{SERVED}, apikey = "sk-hush" }}',
+        f'{SERVED}, api_key = "sk-hush }}',
+        '[{ api_key = "sk-hush", kind = "openai" }]',
+        '{ kind = "openai", base_url = "https://me:sk-hush@h/v1", model = "m" }',
+        '{ kind = "openai", base_url = "https://me:sk-hush@h/v1, model = "m" }',
+    ],
+)
+def test_a_secret_that_stands_in_a_description_is_in_no_message(backend: str) -> None:
+    found = violations(changed((BACKEND, backend)))
+    assert found and not any("hush" in str(one) for one in found), found
 
 
 def test_a_file_is_read_from_its_path_and_from_its_folder(tmp_path: Path) -> None:

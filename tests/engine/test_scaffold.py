@@ -100,12 +100,26 @@ def test_a_target_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_what_the_comments_suggest_is_valid_too(tmp_path: Path) -> None:
     scaffold(tmp_path)
     text = (tmp_path / "ecology.toml").read_text("utf-8")
-    for commented in ("[policy.grants]", '"my-model@*"', "[policy.default_plan]", 'kind = "cascade"', "leg_confidence"):
+    for commented in (
+        "[policy.grants]",
+        '"generalist@*"',
+        "[policy.default_plan]",
+        'kind = "cascade"',
+        "leg_confidence",
+    ):
         line = next(line for line in text.splitlines() if line.lstrip("# ").startswith(commented))
         text = text.replace(line, line.lstrip("# "))
     (tmp_path / "ecology.toml").write_text(text, "utf-8")
     assert tomllib.loads(text)["policy"]["default_plan"]["leg_confidence"] == 0.8
-    assert {one.place for one in advise(read_description(tmp_path))} == {
-        'policy.grants."my-model@*"',
-        "policy.default_plan.leg_confidence",
-    }
+    assert [one.place for one in advise(read_description(tmp_path))] == ["policy.default_plan.leg_confidence"]
+    written = next(line for line in text.splitlines() if line.startswith('backend = { kind = "callable"'))
+    for suggested in (
+        'backend = { kind = "openai"',
+        'contract = { privileges = ["network"] }',
+        "price = { usd_per_million",
+    ):
+        line = next(line for line in text.splitlines() if line.startswith(f"#   {suggested}"))
+        text = text.replace(written, f"{written}\n{line[4:].partition('  ')[0]}", 1)
+    text = text.replace(f"{written}\n", "").replace("price = { usd_per_call = 0 }", "", 1)
+    (tmp_path / "ecology.toml").write_text(text, "utf-8")
+    assert [one.place for one in advise(read_description(tmp_path))] == ["policy.default_plan.leg_confidence"]

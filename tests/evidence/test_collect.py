@@ -9,6 +9,8 @@ import pytest
 import ecology as eco
 from ecology.evidence import Judge, collect, label_scorer
 from ecology.population.training import write_fingerprints
+from ecology.testing import BadJson, OpenAIServer
+from ecology.testing import population as served_population
 
 MODELS = """
 def parrot(data):
@@ -75,3 +77,15 @@ def test_a_member_that_states_no_confidence_has_no_leg_confidence(tmp_path: Path
     with population(tmp_path) as ecology:
         found = collect(ecology, [("new", "new")], label_scorer)
     assert found.outcomes[0].leg_confidence is None
+
+
+def test_a_model_that_cannot_be_reached_has_no_outcome_and_one_that_answers_nonsense_has() -> None:
+    down = {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
+    with OpenAIServer(faults={"odd": BadJson()}) as server:
+        odd = down | {"base_url": server.base_url, "model": "odd"}
+        served = {name: {"timeout_ms": 5000, "backend": each} for name, each in (("down", down), ("odd", odd))}
+        with served_population(served) as ecology:
+            found = collect(ecology, [("a", "a"), ("b", "b")], label_scorer)
+    assert [(one.model, one.score) for one in found.outcomes] == [("odd@1", 0.0)] * 2
+    assert (found.unreached, found.failed) == (2, 2)
+    assert found.why_unreached.startswith("down@1: no connection") and found.why_failed.startswith("odd@1: the reply")

@@ -52,6 +52,8 @@ def test_every_leg_is_shown_with_its_reason_outcome_and_confidence(escalated: ec
 
 def test_a_cost_is_shown_when_there_is_one(escalated: eco.Answer, tmp_path: Path) -> None:
     assert f"${escalated.cost_usd:.6f}" in drawn(escalated.attribution)
+    paid = [leg["cost_usd"] for leg in escalated.attribution["legs"] if leg["cost_usd"]]
+    assert len(paid) > 1 and all(f"${each:.6f}, " in drawn(escalated.attribution) for each in paid)
     with serve(tmp_path / "free", model("echo")) as ecology:
         assert "$" not in drawn(ecology.answer("hello").attribution)
 

@@ -180,3 +180,9 @@ def test_the_command_line_says_what_is_wrong(
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with OpenAIServer() as server, pytest.raises(SystemExit) as exit_:
+        main(["--port", str(server.port)])
+    assert exit_.value.code == 2 and f"port {server.port}: Address already in use; choose" in capsys.readouterr().err

@@ -28,6 +28,39 @@ Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
 # What the member writes itself; a second word for it would be sent twice.
 _OWN = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options", "logprobs", "n"})
 
+SAMPLING = frozenset(
+    {
+        "dimensions",
+        "encoding_format",
+        "frequency_penalty",
+        "guided_choice",
+        "guided_json",
+        "guided_regex",
+        "logit_bias",
+        "metadata",
+        "min_p",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "repetition_penalty",
+        "response_format",
+        "seed",
+        "service_tier",
+        "stop",
+        "store",
+        "suffix",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "verbosity",
+    }
+)
+"""Parameters that servers are known to read. Others are sent too; `check` asks about those that look misspelt."""
+
 
 class OpenAIBackend(Backend):
     """One model on one server.
@@ -96,12 +129,21 @@ class OpenAIBackend(Backend):
     @classmethod
     def _parameters_are_not_written_twice(cls, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
         own = sorted(_OWN & parameters.keys())
-        if own:
-            raise ValueError(f"{', '.join(own)} cannot be set here; the member writes it from its other keys")
         bounds = sorted({"max_tokens", "max_completion_tokens"} & parameters.keys())
-        if bounds:
-            raise ValueError(f"{bounds[0]} cannot be set here; write max_output_tokens in the manifest")
+        if own or bounds:
+            fixes = ["the member writes it from its other keys"] * bool(own)
+            fixes += ["write max_output_tokens in the manifest"] * bool(bounds)
+            raise ValueError(f"{', '.join(own + bounds)} cannot be set here; {', and '.join(fixes)}")
         return parameters
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_no_call(cls, base_url: str) -> str:
+        for call in ("/chat/completions", "/completions", "/embeddings", "/models"):
+            if base_url.rstrip("/").endswith(call):
+                base = base_url.rstrip("/").removesuffix(call)
+                raise ValueError(f'it goes on to {call}, which the member adds itself; write base_url = "{base}"')
+        return base_url
 
     @model_validator(mode="after")
     def _embeddings_are_no_text(self) -> Self:

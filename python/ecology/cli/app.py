@@ -25,16 +25,22 @@ for group in (embeddings, outcomes, model):
     app.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
 
 
-@app.callback()
-def _options(
-    debug: bool = typer.Option(False, "--debug", help="Show the stack trace of an error."),
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
-) -> None:
-    if version:
+def _say_version(wanted: bool) -> None:
+    if wanted:
         from .._core import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the stack trace of an error."),
+    # Eager, so that it needs no command beside it.
+    _version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", callback=_say_version, is_eager=True
+    ),
+) -> None:
     app.info.obj = debug  # type: ignore[attr-defined]  # read back in run()
 
 

@@ -12,6 +12,6 @@ __all__ = ["AsJson", "File", "Task"]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 File = Annotated[
     Path | None,
-    typer.Option("--file", "-f", help="The description [default: ecology.toml, or $ECOLOGY_FILE].", show_default=False),
+    typer.Option("--file", "-f", help="The description; otherwise $ECOLOGY_FILE or ecology.toml.", show_default=False),
 ]
 Task = Annotated[str | None, typer.Option("--task", help="What the input asks for, as contracts name it.")]

@@ -58,6 +58,9 @@ def collect_outcomes(
         "out": str(out),
         "cost_usd": collection.cost_usd,
         "failed": collection.failed,
+        "why_failed": collection.why_failed or None,
+        "unreached": collection.unreached,
+        "why_unreached": collection.why_unreached or None,
         "unscored": collection.unscored,
         "why_unscored": collection.why_unscored or None,
         "not_eligible": collection.not_eligible,
@@ -73,7 +76,13 @@ def collect_outcomes(
     if collection.seen_in_training:
         console.print(f"left out, the model was trained on the prompt: {collection.seen_in_training}", highlight=False)
     if collection.failed:
-        console.print(f"{collection.failed} answers failed and score 0", highlight=False)
+        first = f"{collection.failed} answers failed and score 0; the first: {collection.why_failed}"
+        console.print(first, highlight=False, markup=False, soft_wrap=True)
+    if collection.unreached:
+        first = (
+            f"{collection.unreached} calls reached nobody and have no outcome; the first: {collection.why_unreached}"
+        )
+        console.print(first, highlight=False, markup=False, soft_wrap=True)
     if collection.unscored:
         console.print(f"{collection.unscored} answers have no score: {collection.why_unscored}", markup=False)
     if collection.budget_spent:

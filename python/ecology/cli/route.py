@@ -27,6 +27,7 @@ def command(
 
     with Ecology.open(file) as ecology:
         decision = ecology.route(text, task=task).to_dict()
+        priced = {model.id for model in ecology.description.models if model.price.known}
     signals = _core.signals(text)
     if as_json:
         return print_json(decision | {"signals": signals})
@@ -39,7 +40,8 @@ def command(
     table = Table("model", "confidence", "expected cost", "why not")
     for ranked in decision["ranked"]:
         why = NOT_CHOSEN.get(ranked["not_chosen"], "") if ranked["not_chosen"] else ""
-        table.add_row(ranked["model"], f"{ranked['confidence']:.3f}", f"${ranked['expected_cost_usd']:.6f}", why)
+        cost = f"${ranked['expected_cost_usd']:.6f}" if ranked["model"] in priced else "unknown"
+        table.add_row(ranked["model"], f"{ranked['confidence']:.3f}", cost, why)
     for model, reasons in decision["excluded"].items():
         table.add_row(model, "-", "-", "not eligible: " + "; ".join(reasons), style="dim")
     console.print(table)

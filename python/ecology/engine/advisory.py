@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..backends import MockBackend
+from ..backends import MockBackend, OpenAIBackend
+from ..backends.openai import SAMPLING
 from ..errors import Violation
 from ..policy import Adaptive, Cascade, Policy, matches
-from ..population import ANY, Manifest, Role, Tier, find
+from ..population import ANY, Manifest, Privilege, Role, Tier, find
 from .description import Description
 from .place import Finding, Loc, in_order
-from .suggestion import did_you_mean
+from .suggestion import closest, did_you_mean
 
 __all__ = ["advise"]
 
@@ -98,6 +100,41 @@ def scripted(view: View) -> Iterator[Finding]:
         if isinstance(model.backend, MockBackend):
             problem = "it is a mock: its replies are written here, whatever it is asked"
             yield Finding(("models", index, "backend", "kind"), problem, "name the real model before people rely on it")
+
+
+def served_elsewhere(view: View) -> Iterator[Finding]:
+    """What is easily forgotten of a model behind a server."""
+    for index, model in view.serving:
+        backend = model.backend
+        if not isinstance(backend, OpenAIBackend):
+            continue
+        where = ("models", index, "backend")
+        needs = {Privilege.NETWORK} | ({Privilege.SECRETS} if backend.api_key else set())
+        lacking = sorted(needs - model.contract.privileges)
+        if lacking:
+            listed = ", ".join(f'"{name}"' for name in sorted(needs | model.contract.privileges))
+            fix = f"write privileges = [{listed}] in its contract, and grant them under [policy.grants]"
+            problem = f"it uses {' and '.join(lacking)}, and its contract does not say so"
+            yield Finding(("models", index, "contract", "privileges"), problem, fix)
+        if not urlsplit(backend.base_url).path.strip("/"):
+            problem = f"{backend.base_url} has no path, and most servers answer under /v1"
+            fix = f'write base_url = "{backend.base_url.rstrip("/")}/v1", unless yours does not'
+            yield Finding((*where, "base_url"), problem, fix)
+        for name in sorted(backend.parameters.keys() - SAMPLING):
+            meant = closest(name, SAMPLING)
+            if meant is not None:
+                problem = "it is sent as it is, and servers pass over what they do not know"
+                yield Finding((*where, "parameters", name), problem, f"did you mean {meant}?")
+
+
+def unpriced_baseline(view: View) -> Iterator[Finding]:
+    """Savings against a model whose price is unknown are no savings."""
+    if view.policy.baseline is None or not any(model.price.known for _, model in view.serving):
+        return
+    model = find(view.models, view.policy.baseline)
+    if model is not None and not model.price.known:
+        problem = f"the price of {model.id} is unknown, so no money is saved against it"
+        yield Finding(("policy", "baseline"), problem, "write its price; usd_per_call = 0 if it is free")
 
 
 def unpriced_under_a_budget(view: View) -> Iterator[Finding]:
@@ -265,6 +302,8 @@ ADVISORIES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     nobody_to_fall_back_on,
     nothing_to_compare_with,
     scripted,
+    served_elsewhere,
+    unpriced_baseline,
     unpriced_under_a_budget,
     too_slow,
     alike,

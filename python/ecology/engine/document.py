@@ -17,6 +17,7 @@ from .place import Loc, place
 __all__ = ["DEPTH", "parse_toml", "read_text"]
 
 DEPTH = 32
+SECRET = re.compile(r"(api_?key\W*).*|(?<=://)[^/\s]*(?=@)", re.IGNORECASE)  # messages are logged
 WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -72,7 +73,7 @@ def _syntax(message: str, text: str) -> Violation:
         return Violation("file", message, "write it as TOML")
     lines = text.splitlines() or [""]
     line, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), len(lines[-1]) + 1)
-    shown = lines[min(line, len(lines)) - 1].strip()[:80]
+    shown = SECRET.sub(r"\1…", lines[min(line, len(lines)) - 1].strip())[:80]
     problem = message[: found.start()]
     return Violation(_line(line, column), problem[:1].lower() + problem[1:], f"the line reads: {shown}")
 

@@ -18,7 +18,7 @@ from . import keys
 from .place import Finding, Loc
 from .suggestion import did_you_mean
 
-__all__ = ["EXAMPLES", "show", "translate"]
+__all__ = ["EXAMPLES", "show", "translate", "unsecret"]
 
 EXAMPLES: Mapping[str, str] = {
     "base_url": 'base_url = "http://127.0.0.1:8000/v1"',
@@ -63,12 +63,18 @@ PROTOCOL: Mapping[str, str] = {
 } | dict.fromkeys(PARAMETERS.split(), "")
 """What people write beside the keys of a served model because the protocol has it; nothing where it is a parameter."""
 
+OTHER_WORDS: Mapping[str, str] = {"generalist": "fallback", "default": "fallback"}
+"""What people write for a choice that has another name; by its letters "generalist" is nearest to specialist."""
+
+NESTED_KEY = re.compile(r'("api_?key": )"(?:[^"\\]|\\.)*"')
+
 Sentence = tuple[str, str]
 
 
 def translate(error: Mapping[str, Any], model: type[BaseModel]) -> Finding:
     """The finding for one of `ValidationError.errors()`, `model` being what was read."""
     loc, expected = keys.clean(model, tuple(error["loc"]))
+    error = {**error, "input": unsecret(_last(loc), error.get("input"))}
     kind: str = error["type"]
     if kind == "extra_forbidden":
         problem, fix = _unknown_key(tuple(error["loc"]), model)
@@ -83,6 +89,19 @@ def translate(error: Mapping[str, Any], model: type[BaseModel]) -> Finding:
     return Finding(loc, problem, fix)
 
 
+def unsecret(key: str, value: Any) -> Any:
+    """A value as a message may show it: people put keys where a reference to one belongs, and messages are logged.
+
+    >>> unsecret("api_key", "sk-123"), unsecret("base_url", "https://me:word@host/v1"), unsecret("tier", "big")
+    ('…', 'https://…@host/v1', 'big')
+    """
+    if key == "api_key":
+        return "…"
+    if key == "base_url" and isinstance(value, str):
+        return re.sub(r"^(\w+://)?.*@", r"\1…@", value, flags=re.DOTALL)
+    return value
+
+
 def show(value: Any) -> str:
     """A value as TOML has it, short.
 
@@ -93,6 +112,7 @@ def show(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):
         text = type(value).__name__
+    text = NESTED_KEY.sub(r'\1"…"', text)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
@@ -135,12 +155,16 @@ def _pattern(error: Mapping[str, Any], loc: Loc) -> Sentence:
 def _choice(error: Mapping[str, Any], _loc: Loc) -> Sentence:
     given = error.get("input")
     known = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
-    return f"{show(given)} is not one of the choices", did_you_mean(str(given), known, "write one of")
+    meant = OTHER_WORDS.get(str(given).lower())
+    fix = f"did you mean {meant}?" if meant in known else did_you_mean(str(given), known, "write one of")
+    return f"{show(given)} is not one of the choices", fix
 
 
 def _whole(error: Mapping[str, Any], loc: Loc) -> Sentence:
     given = error.get("input")
     number = given if isinstance(given, float) and math.isfinite(given) else None
+    if number is None and _last(loc) in EXAMPLES:
+        return f"{show(given)} is not a whole number", f"write {EXAMPLES[_last(loc)]}"
     return f"{show(given)} is not a whole number", f"write {_key(loc)}{'1' if number is None else round(number)}"
 
 

@@ -21,6 +21,9 @@ __all__ = ["Collection", "collect"]
 ACCOUNT = "outcomes-collect"
 """Who pays for collecting; needs no limit of its own, since `usd` is one."""
 
+UNREACHED = ("unavailable", "occupied")
+"""Outcomes of a leg that say nothing about the model: it never read the prompt."""
+
 
 @dataclass
 class Collection:
@@ -30,6 +33,9 @@ class Collection:
     trained_on_it: list[str] = field(default_factory=list)
     seen_in_training: int = 0
     failed: int = 0
+    why_failed: str = ""
+    unreached: int = 0
+    why_unreached: str = ""
     unscored: int = 0
     why_unscored: str = ""
     not_eligible: int = 0
@@ -50,7 +56,8 @@ def collect(
     """Ask every serving model every prompt of `rows` (prompt, expected) and score what it says.
 
     Stops before `usd` would be passed. A model that fails on a prompt scores 0 there: whoever asks it gets nothing. A
-    model that may not serve the prompt has no outcome for it.
+    model that may not serve the prompt, or that cannot be reached (its server is down or busy), has no outcome for it:
+    a router that learnt from those would avoid the model for ever.
     """
     collection = Collection()
     models: list[str] = []
@@ -103,8 +110,14 @@ def _one(
         collection.not_eligible += 1
         return
     except (AllLegsFailed, AllLegsRefused, DeadlineExceeded) as error:
-        collection.failed += 1
         collection.cost_usd += sum(leg["cost_usd"] for leg in error.legs)
+        told = next((f"{leg['model']}: {leg['fault'] or leg['outcome']}" for leg in error.legs), "")
+        if error.legs and all(leg["outcome"] in UNREACHED for leg in error.legs):
+            collection.unreached += 1
+            collection.why_unreached = collection.why_unreached or told
+            return
+        collection.failed += 1
+        collection.why_failed = collection.why_failed or told
         collection.outcomes.append(Outcome(prompt, model_id, 0.0, task=task))
         return
     collection.cost_usd += answer.cost_usd

@@ -53,7 +53,8 @@ def attribution_tree(attribution: dict[str, Any]) -> Tree:
         told = leg["outcome"] if said is None else f"{leg['outcome']}: {_short(said)}"
         confidence = "" if leg["confidence"] is None else f", leg confidence {leg['confidence']:.3f}"
         node.add(line(f"{told}{confidence}"))
-        took = f"{_ms(leg['latency_ms'] or 0)} latency, {_ms(leg['compute_ms'])} compute"
+        paid = f"${leg['cost_usd']:.6f}, " if leg["cost_usd"] else ""
+        took = f"{paid}{_ms(leg['latency_ms'] or 0)} latency, {_ms(leg['compute_ms'])} compute"
         node.add(line((f"{took}, digest {leg['digest'][:19]}…", "dim")))
     decision = attribution["decision"]
     mark = "calibrated" if decision["calibrated"] else "uncalibrated"

@@ -1,12 +1,14 @@
 """The server as a process of its own: `python -m ecology.testing --model small=refund --fault hang_in_body`.
 
-It prints one JSON line with its address, serves until its standard input closes, and then prints one with what it cost.
+It prints one JSON line with its address, serves until its standard input closes (or Ctrl-C), and then prints one with
+what it cost. In the background it needs an input that stays open: `sleep infinity | python -m ecology.testing &`.
 Faults are named as in `ecology.testing.FAULTS`; `name*3` stands for three requests, `none` for one without a fault.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -56,12 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.port,
         keep=options.keep,
     )
-    with server:
+    try:
+        server.start()
+    except OSError as problem:
+        parser.error(f"port {options.port}: {os.strerror(problem.errno or 0)}; choose another, or 0 for a free one")
+    with contextlib.closing(server):
         server.script(*script)
         print(json.dumps({"base_url": server.base_url, "pid": os.getpid()}), flush=True)
         before = time.process_time()
-        while sys.stdin.buffer.read(65_536):
-            pass
+        with contextlib.suppress(KeyboardInterrupt):  # a person ends it with Ctrl-C
+            while sys.stdin.buffer.read(65_536):
+                pass
         spent = time.process_time() - before
     counts = {"requests": server.request_count, "connections": server.connection_count, "cpu_s": round(spent, 6)}
     print(json.dumps(counts), flush=True)
