@@ -130,14 +130,19 @@ impl Bridge {
         };
         let polled =
             detached(py, || flights.iter().map(|(_, flight)| flight.get().poll()).collect::<Vec<_>>());
-        let mut arm = None;
+        // All are told, whatever goes wrong with one of them.
+        let (mut arm, mut wrong) = (None, None);
         for ((key, flight), polled) in flights.iter().zip(polled) {
-            match flight.get().resumed(py, polled)? {
-                Resumed::Over => self.forget(*key),
-                Resumed::Waiting { until } => arm = lock(&self.inside).look_again(*key, until).or(arm),
+            match flight.get().resumed(py, polled) {
+                Ok(Resumed::Waiting { until }) => arm = lock(&self.inside).look_again(*key, until).or(arm),
+                Ok(Resumed::Over) => self.forget(*key),
+                Err(error) => {
+                    self.forget(*key);
+                    wrong.get_or_insert(error);
+                }
             }
         }
-        Ok(arm)
+        wrong.map_or(Ok(arm), Err)
     }
 }
 

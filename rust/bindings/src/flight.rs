@@ -58,7 +58,7 @@ fn launches<'py>(
     input: &LegInput,
 ) -> Vec<Launch<'py>> {
     let mut launches = Vec::with_capacity(legs.len());
-    for HostLeg { leg, member } in legs {
+    for HostLeg { leg, member, .. } in legs {
         let Some(member) = member.as_any().downcast_ref::<PythonMember>() else {
             mailbox.post(leg, Err(Fault::Failed("only a Python member runs on an event loop".into())));
             continue;

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
 use ecology_core::leg::{Fault, Reply, Usage};
@@ -19,7 +20,7 @@ use crate::clock::{Clock, thread_cpu_ns};
 use crate::engine::{Engine, Population};
 use crate::mailbox::{Mailbox, Notify, Post};
 use crate::members::{LegInput, Member, Place, Stop};
-use crate::net::reactor::{Abort, Served};
+use crate::net::reactor::{Abort, Served, begun};
 use crate::pool::{Refused, Ticket};
 
 /// A leg that the host has to start, on its event loop.
@@ -29,6 +30,8 @@ pub struct HostLeg {
     pub leg: usize,
     /// What to call.
     pub member: Arc<dyn Member>,
+    /// When its time is over.
+    pub ends_by: Instant,
 }
 
 /// Where a leg was sent, and so how it is stopped when nobody waits for it any more.
@@ -237,22 +240,23 @@ impl Flight {
             return Some(Fault::Failed("the model is not loaded".into()));
         };
         let place = if member.brief(&self.input) { Place::Inline } else { member.place() };
+        let ends_by = self.engine.clock().instant(ends_by_ns);
         let pool = match place {
             Place::Inline => {
                 inline.push_back((leg, model));
                 return None;
             }
             Place::Loop => {
-                self.host_legs.push(HostLeg { leg, member: Arc::clone(member) });
+                self.host_legs.push(HostLeg { leg, member: Arc::clone(member), ends_by });
                 self.sent.push((leg, Sent::Host));
                 return None;
             }
             Place::Io if self.mailbox.is_waited_for() => {
-                self.own_legs.push(HostLeg { leg, member: Arc::clone(member) });
+                self.own_legs.push(HostLeg { leg, member: Arc::clone(member), ends_by });
                 self.sent.push((leg, Sent::Own));
                 return None;
             }
-            Place::Io => return self.ask(leg, &Arc::clone(member)),
+            Place::Io => return self.ask(leg, &Arc::clone(member), ends_by),
             Place::Compute => &self.engine.compute,
             Place::Thread => &self.engine.blocking,
         };
@@ -261,7 +265,7 @@ impl Flight {
         let (member, mut input, mailbox) =
             (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
-        input.ends_by = Some(clock.instant(ends_by_ns));
+        input.ends_by = Some(ends_by);
         let job = move || {
             // Work past its time is never started.
             if clock.now_ns() < ends_by_ns {
@@ -284,11 +288,11 @@ impl Flight {
     }
 
     /// Asks a served model on the engine's own reactor.
-    fn ask(&mut self, leg: usize, member: &Arc<dyn Member>) -> Option<Fault> {
+    fn ask(&mut self, leg: usize, member: &Arc<dyn Member>, ends_by: Instant) -> Option<Fault> {
         let mailbox = Arc::clone(&self.mailbox);
         let done = move |(result, usage): Served| mailbox.deliver(Post::now(leg, result, usage));
-        let input = &self.input;
-        let asked = self.engine.background.start(|reactor| member.ask(input, reactor), done);
+        let input = LegInput { ends_by: Some(ends_by), ..self.input.clone() };
+        let asked = self.engine.background.start(|reactor| begun(member.as_ref(), &input, reactor), done);
         match asked {
             Ok(Some(abort)) => {
                 self.sent.push((leg, Sent::Background(abort)));

@@ -1,6 +1,7 @@
 //! How the legs of one request come back to whoever waits for it.
 
 use std::fmt;
+use std::sync::MutexGuard;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -64,9 +65,26 @@ impl Mailbox {
         self.inside.lock().is_ripe()
     }
 
-    /// Wakes nobody before there are so many.
+    /// Wakes nobody before there are so many. If there are already, whoever delivered them woke nobody: so this does.
     pub(crate) fn expect(&self, posts: usize) {
-        self.inside.lock().expected = posts;
+        let mut inside = self.inside.lock();
+        let before = inside.is_ripe();
+        inside.expected = posts;
+        if !before && inside.is_ripe() {
+            self.tell(inside);
+        }
+    }
+
+    fn tell(&self, mut inside: MutexGuard<'_, Inside>) {
+        let waker = inside.waker.take();
+        drop(inside);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        match &self.notify {
+            Some(notify) => notify(),
+            None => self.arrived.notify_one(),
+        }
     }
 
     /// Whether a thread waits on it; else an event loop is told.
@@ -91,17 +109,8 @@ impl Mailbox {
         let mut inside = self.inside.lock();
         let before = inside.is_ripe();
         inside.posts.push(post);
-        if before || !inside.is_ripe() {
-            return;
-        }
-        let waker = inside.waker.take();
-        drop(inside);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        match &self.notify {
-            Some(notify) => notify(),
-            None => self.arrived.notify_one(),
+        if !before && inside.is_ripe() {
+            self.tell(inside);
         }
     }
 
@@ -129,5 +138,44 @@ impl Mailbox {
         let too_little = |inside: &mut Inside| !inside.is_ripe();
         let mut inside = self.arrived.wait_while_until(self.inside.lock(), until, too_little);
         std::mem::take(&mut inside.posts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn post(leg: usize) -> Post {
+        Post::now(leg, Err(Fault::Failed("it did".into())), Usage::default())
+    }
+
+    #[test]
+    fn whoever_waits_is_told_once_when_there_is_enough() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&told);
+        let mailbox = Mailbox::new(Some(Box::new(move || _ = counter.fetch_add(1, Ordering::Relaxed))));
+        mailbox.expect(2);
+        mailbox.deliver(post(0));
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+        mailbox.deliver(post(1));
+        mailbox.deliver(post(2));
+        assert_eq!((told.load(Ordering::Relaxed), mailbox.take().len()), (1, 3));
+    }
+
+    /// One leg timed out and was taken; the other came back before anybody said that it alone is enough.
+    #[test]
+    fn post_that_becomes_enough_afterwards_is_told_of() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&told);
+        let mailbox = Mailbox::new(Some(Box::new(move || _ = counter.fetch_add(1, Ordering::Relaxed))));
+        mailbox.expect(2);
+        assert!(mailbox.take().is_empty());
+        mailbox.deliver(post(1));
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+        mailbox.expect(1);
+        assert_eq!(told.load(Ordering::Relaxed), 1);
     }
 }

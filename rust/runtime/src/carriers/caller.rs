@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::flight::{Flight, HostLeg, Pumped};
 use crate::mailbox::{Mailbox, Post};
 use crate::members::LegInput;
-use crate::net::reactor::{Own, Watched};
+use crate::net::reactor::{Own, Watched, begun};
 
 /// How long the thread sleeps before it asks whether it was interrupted. A person who presses Ctrl-C does not notice a
 /// twentieth of a second.
@@ -88,7 +88,7 @@ impl Asked {
     /// Begins calls; gives back those that cannot be begun.
     fn begin(&mut self, legs: Vec<HostLeg>, input: &LegInput) -> Vec<(usize, Fault)> {
         let mut refused = Vec::new();
-        for HostLeg { leg, member } in legs {
+        for HostLeg { leg, member, ends_by } in legs {
             if self.own.is_none() {
                 match Own::take() {
                     Ok(own) => self.own = Some(own),
@@ -99,7 +99,8 @@ impl Asked {
                     }
                 }
             }
-            match self.own.as_ref().and_then(|own| member.ask(input, &own.reactor)) {
+            let input = LegInput { ends_by: Some(ends_by), ..input.clone() };
+            match self.own.as_ref().and_then(|own| begun(member.as_ref(), &input, &own.reactor)) {
                 Some(call) => self.calls.push((leg, Watched::new(call))),
                 None => refused.push((leg, Fault::Failed("the member does not run on a reactor".into()))),
             }

@@ -30,6 +30,7 @@ use tokio::sync::Notify;
 use super::connect::Connector;
 use super::endpoint::{Endpoint, MOST_HEAD_BYTES, MOST_HEADERS};
 use crate::flight::panicked;
+use crate::members::{LegInput, Member};
 use crate::process::Homebound;
 
 /// An HTTP client with the connections of one endpoint on one reactor.
@@ -107,6 +108,14 @@ impl Future for Watched {
             Err(panic) => Poll::Ready((Err(panicked(&*panic)), Usage::default())),
         }
     }
+}
+
+/// The call of a member; a panic before it has begun is its fault too.
+pub(crate) fn begun(member: &dyn Member, input: &LegInput, reactor: &Reactor) -> Option<Call> {
+    catch_unwind(AssertUnwindSafe(|| member.ask(input, reactor))).unwrap_or_else(|panic| {
+        let served: Served = (Err(panicked(&*panic)), Usage::default());
+        Some(Box::pin(std::future::ready(served)))
+    })
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -247,14 +256,16 @@ impl Background {
         call: impl FnOnce(&Reactor) -> Option<Call>,
         done: impl FnOnce(Served) + Send + 'static,
     ) -> io::Result<Option<Abort>> {
-        let mut running = self.running.lock();
-        let running = match &mut *running {
+        let mut locked = self.running.lock();
+        let running = match &mut *locked {
             Some(running) => running,
             slot => slot.insert(begin()?),
         };
-        let Some(call) = call(&running.reactor) else { return Ok(None) };
+        let (handle, reactor) = (running.handle.clone(), Arc::clone(&running.reactor));
+        drop(locked);
+        let Some(call) = call(&reactor) else { return Ok(None) };
         let watched = Watched::new(call);
-        let task = running.handle.spawn(async move { done(watched.await) });
+        let task = handle.spawn(async move { done(watched.await) });
         Ok(Some(Abort(task.abort_handle())))
     }
 }

@@ -16,7 +16,7 @@ mod stream;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ecology_core::leg::{Fault, Reply, Usage};
@@ -62,12 +62,15 @@ impl Member for OpenAiMember {
     fn ask(&self, input: &LegInput, reactor: &Reactor) -> Option<Call> {
         let body = self.template.render(input.content.as_ref(), &input.text);
         let (endpoint, config) = (Arc::clone(&self.endpoint), Arc::clone(&self.config));
-        let client = reactor.client(&endpoint);
+        let (client, ends_by) = (reactor.client(&endpoint), input.ends_by);
         Some(Box::pin(async move {
             match body {
                 Ok(body) => {
-                    let (result, usage) = served(&client, &endpoint, &config, body).await;
-                    (result.map_err(|fault| fault.in_words(|words| endpoint.without_key(words))), usage)
+                    let (result, usage) = served(&client, &endpoint, &config, body, ends_by).await;
+                    (
+                        result.map_err(|fault| fault.in_words(|words| shown(&endpoint.without_key(words)))),
+                        usage,
+                    )
                 }
                 Err(problem) => (Err(Fault::Refused(problem)), NOTHING),
             }
@@ -79,9 +82,22 @@ impl Member for OpenAiMember {
     }
 }
 
-async fn served(client: &HttpClient, endpoint: &Endpoint, config: &OpenAiConfig, body: Bytes) -> Served {
-    let sent_bytes = body.len();
-    match answered(client, endpoint, config, body, sent_bytes).await {
+/// The most characters of a fault that are kept: much of it may be a server's own words.
+const MOST_WORDS: usize = 400;
+
+/// What a fault says, as it may stand in logs and on terminals.
+fn shown(words: &str) -> String {
+    words.chars().take(MOST_WORDS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+async fn served(
+    client: &HttpClient,
+    endpoint: &Endpoint,
+    config: &OpenAiConfig,
+    body: Bytes,
+    ends_by: Option<Instant>,
+) -> Served {
+    match answered(client, endpoint, config, body, ends_by).await {
         Ok(served) => served,
         Err(failure) => {
             let asked = !matches!(failure, Failure::NotConnected(_) | Failure::NotRead);
@@ -93,20 +109,28 @@ async fn served(client: &HttpClient, endpoint: &Endpoint, config: &OpenAiConfig,
 /// What a call used that was turned away before anything was read or written.
 const NOTHING: Usage = Usage { tokens_in: Some(0), tokens_out: Some(0), compute_ns: 0 };
 
-/// How long words are waited for that decide nothing any more: those of an error, and those after the end of a stream.
-const AFTERWORD: Duration = Duration::from_millis(250);
+/// How long the words of an error are waited for, which decide nothing; at most a quarter of what is left of the leg's time.
+const ERROR_WORDS: Duration = Duration::from_millis(250);
+
+/// How long a stream may take to end after it has said that it is done. The answer is there; only the connection's is at stake.
+const STREAM_END: Duration = Duration::from_millis(5);
+
+fn within(most: Duration, ends_by: Option<Instant>) -> Duration {
+    ends_by.map_or(most, |at| most.min(at.saturating_duration_since(Instant::now()) / 4))
+}
 
 async fn answered(
     client: &HttpClient,
     endpoint: &Endpoint,
     config: &OpenAiConfig,
     body: Bytes,
-    sent_bytes: usize,
+    ends_by: Option<Instant>,
 ) -> Result<Served, Failure> {
+    let sent_bytes = body.len();
     let (head, mut body) = exchange::post(client, endpoint, body).await?;
     if !head.status.is_success() {
         // The status says it all; what cannot be read of the words is left out.
-        let words = tokio::time::timeout(AFTERWORD, exchange::whole(body, endpoint)).await;
+        let words = tokio::time::timeout(within(ERROR_WORDS, ends_by), exchange::whole(body, endpoint)).await;
         let words = words.ok().and_then(Result::ok).unwrap_or_default();
         let usage = if status::is_declined(head.status) { NOTHING } else { Usage::default() };
         return Ok((Err(status::fault(&head, &words)), usage));
@@ -121,7 +145,7 @@ async fn answered(
         }
         // What follows `[DONE]` is nothing; reading it gives the connection back.
         if parts.done() {
-            let _ = tokio::time::timeout(AFTERWORD, exchange::next(&mut body, None)).await;
+            let _ = tokio::time::timeout(within(STREAM_END, ends_by), exchange::next(&mut body, None)).await;
         }
         return Ok(parts.finish(config, sent_bytes));
     }

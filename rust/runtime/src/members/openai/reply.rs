@@ -110,10 +110,11 @@ pub(super) fn read(body: &[u8], config: &OpenAiConfig, sent_bytes: usize) -> Ser
             // Its usage may be readable where the rest is not.
             let usage = serde_json::from_slice::<Json>(body).ok().and_then(|json| json.get("usage").cloned());
             let problem = format!("the reply is not what the protocol says: {error}");
-            return (
-                Err(Fault::BadOutput(problem)),
-                usage_of(usage.as_ref(), config, sent_bytes, body.len()),
-            );
+            // How much of it was written, nobody can tell: as much as was allowed, at the most.
+            let written = body.len().min(config.max_tokens as usize * 4);
+            let mut usage = usage_of(usage.as_ref(), config, sent_bytes, written);
+            usage.tokens_out = usage.tokens_out.map(|tokens| tokens.min(u64::from(config.max_tokens)));
+            return (Err(Fault::BadOutput(problem)), usage);
         }
     };
     if config.api == Api::Embeddings {
@@ -221,8 +222,9 @@ fn vector(embedding: &Json) -> Result<Value, Fault> {
 /// A token is a byte at the least, and a server adds some of its own around what was sent.
 const MOST_ADDED_TOKENS: u64 = 65_536;
 
-/// What a server says that it used, where that can be so. A figure beyond what the request allowed is charged as what it
-/// allowed; one that is none is estimated at four bytes a token.
+/// What a server says that it used, where that can be so. More tokens than were allowed are charged as far as so many were written
+/// (a server need not keep to the bound; the account counts it as overrun); a figure that is none is estimated at four bytes a
+/// token.
 fn usage_of(usage: Option<&Json>, config: &OpenAiConfig, sent_bytes: usize, written_bytes: usize) -> Usage {
     let told = |name: &str| usage.and_then(|usage| usage.get(name)).and_then(Json::as_u64);
     let most_in = sent_bytes as u64 + MOST_ADDED_TOKENS;
@@ -230,7 +232,7 @@ fn usage_of(usage: Option<&Json>, config: &OpenAiConfig, sent_bytes: usize, writ
         Api::Embeddings => 0,
         _ => told("completion_tokens")
             .unwrap_or(written_bytes.div_ceil(4) as u64)
-            .min(u64::from(config.max_tokens)),
+            .min(u64::from(config.max_tokens).max(written_bytes as u64)),
     };
     Usage {
         tokens_in: told("prompt_tokens").filter(|tokens| *tokens <= most_in),

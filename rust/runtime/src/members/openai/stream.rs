@@ -98,8 +98,13 @@ impl Parts {
 
     /// The first part of a tool call names it; the others bring more of its arguments.
     fn take_call(&mut self, part: &Json) {
-        let at = part.get("index").and_then(Json::as_u64).unwrap_or(0) as usize;
+        let mut at = part.get("index").and_then(Json::as_u64).unwrap_or(0) as usize;
         let calls = &mut self.said.tool_calls;
+        // Some servers number none of their calls: another id is another call.
+        let id = part.get("id").filter(|id| id.as_str().is_some_and(|id| !id.is_empty()));
+        if id.is_some_and(|id| calls.get(at).is_some_and(|call| !call["id"].is_null() && call["id"] != *id)) {
+            at = calls.len();
+        }
         if at > calls.len() {
             self.problem.get_or_insert("a tool call comes before its turn".into());
             return;
