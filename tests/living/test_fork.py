@@ -114,6 +114,29 @@ os._exit(0)
     assert ended(run(tmp_path, OPENED + CHILD + ANSWERS + code)) == (0, "7", "")
 
 
+def test_a_kind_that_was_being_registered_at_the_fork_does_not_hold_up_the_child(tmp_path: Path) -> None:
+    code = """
+from typing import Literal
+from ecology.backends import Backend, find, kinds, register
+class Late(Backend):
+    kind: Literal["late"]
+    def load(self, root):
+        return str
+def hold():
+    with kinds._lock:
+        time.sleep(60)
+threading.Thread(target=hold, daemon=True).start()
+time.sleep(0.2)
+def work():
+    signal.alarm(20)
+    register(Late)
+    assert find("late") is Late
+child(work)
+os._exit(0)
+"""
+    assert ended(run(tmp_path, HEAD + CHILD + code)) == (0, "7", "")
+
+
 @pytest.mark.parametrize("use", ["", "e.answer('hi', model='echo')", "e.answer('hi', model='where-am-i')", "e.close()"])
 @pytest.mark.parametrize("leave", ["sys.exit(7)", "os._exit(7)"])
 def test_a_child_exits_in_every_way(tmp_path: Path, use: str, leave: str) -> None:

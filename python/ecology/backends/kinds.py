@@ -19,6 +19,7 @@ there is no such kind did you mean linear?
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -193,3 +194,13 @@ def _package(point: EntryPoint) -> str:
 
 def _name(backend: type) -> str:
     return f"{backend.__module__}.{backend.__qualname__}"
+
+
+def _renew() -> None:
+    """Who held the lock at a fork is not in the child."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

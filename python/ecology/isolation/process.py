@@ -8,11 +8,12 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..messages import Reply
 from . import frames
@@ -26,10 +27,11 @@ __all__ = ["ENVIRONMENT", "OpeningRefused", "Setup", "Worker"]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 MOST_WORDS = 2_000
+SAYS_S = 1.0  # for the rest of a frame that has begun
 
 BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from ecology.isolation.worker import main; main(int(sys.argv[2]))"
+    "from ecology.isolation.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
 )
 
 
@@ -54,29 +56,56 @@ class Setup:
         facts = {"backend": self.backend, "registered": self.registered, "root": str(self.root)}
         return frames.pack(facts | {"limits": self.limits.model_dump(mode="json")})
 
+    def file(self) -> IO[bytes]:
+        """The frame, in a file without a name: unlike a pipe it holds all of it, so that nobody waits to send it."""
+        file: IO[bytes]
+        if sys.platform == "linux":  # in memory, since there may be no folder that can be written
+            file = os.fdopen(_above_standard(os.memfd_create("ecology-setup")), "w+b")
+        else:
+            file = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            file.write(self.frame())
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+def _above_standard(descriptor: int) -> int:
+    """The same file where a child's standard streams do not replace it, as they do if this one has closed its own."""
+    import fcntl  # here, since other systems than POSIX are refused in words by who imports this
+
+    if descriptor > 2:
+        return descriptor
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(descriptor)
+
 
 class Worker:
-    """A process that was started; `ready` waits until it can be asked."""
+    """A process that was started, and loads its member from then on; `ready` waits until it can be asked."""
 
     def __init__(self, setup: Setup) -> None:
         path = json.dumps([str(Path(entry).absolute()) for entry in sys.path])
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-c", BOOT, path, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            cwd=setup.root,
-            close_fds=True,
-            start_new_session=True,
-            bufsize=0,
-        )
+        with setup.file() as told:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-B", "-c", BOOT, path, str(os.getpid()), str(told.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT,
+                cwd=setup.root,
+                pass_fds=(told.fileno(),),
+                start_new_session=True,
+                bufsize=0,
+            )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
         self._most_bytes = setup.limits.reply_mb << 20
-        self._unsent = setup.frame()
         self._begun = time.monotonic()
         self._start_s = setup.limits.start_s
         self._ready = False
@@ -94,19 +123,17 @@ class Worker:
 
         Raises:
             OpeningRefused: it cannot load it, or not within `limits.start_s`.
-            StillStarting: `ends` came first.
+            StillStarting: `ends` came first. It can be asked by a later leg.
             WorkerDied, BadFrame: it ended, or said something else.
         """
         if self._ready:
             return
         bound = self._begun + self._start_s
         try:
-            if self._unsent:
-                self._send(self._unsent, min(ends, bound))
-                self._unsent = b""
-            if time.monotonic() < bound and not self._waits(self._out, select.POLLIN, min(ends, bound)):
+            # What it has said counts, however late it is read: it may have been ready long before it was needed.
+            if not self._happens(self._out, select.POLLIN, min(ends, bound) - time.monotonic()):
                 raise WorkerKilled
-            message, _ = self._receive(bound)
+            message, _ = self._receive(max(bound, time.monotonic() + SAYS_S))
         except WorkerKilled as late:
             if time.monotonic() < bound:
                 raise StillStarting("its process is not ready yet; give the leg more time, or ask again") from late
@@ -118,6 +145,8 @@ class Worker:
         if "ready" not in message:
             raise BadFrame("what came back is no reply: it never said that it is ready")
         self._ready = True
+        if time.monotonic() >= ends:  # else it would be killed for a leg that it never had
+            raise StillStarting("its process was ready when the leg's time was over; ask again")
 
     def ask(self, frame: bytes, ends: float) -> Reply:
         """One leg.
@@ -183,15 +212,18 @@ class Worker:
             body += part
         return bytes(body)
 
+    @classmethod
+    def _waits(cls, descriptor: int, event: int, ends: float) -> bool:
+        """Whether something happens on a descriptor before `ends`; never afterwards."""
+        left_s = ends - time.monotonic()
+        return left_s > 0 and cls._happens(descriptor, event, left_s)
+
     @staticmethod
-    def _waits(descriptor: int, event: int, ends: float) -> bool:
-        """Whether something happens on a descriptor before `ends`."""
-        left = ends - time.monotonic()
-        if left <= 0:
-            return False
+    def _happens(descriptor: int, event: int, within_s: float) -> bool:
+        """Whether something happened on a descriptor, or does in time."""
         poll = select.poll()  # not select: descriptors may be above 1023
         poll.register(descriptor, event)
-        return bool(poll.poll(left * 1e3))
+        return bool(poll.poll(max(0.0, within_s) * 1e3))
 
     def _how(self) -> str:
         ends = time.monotonic() + 1  # it closed its pipe, so it is ending

@@ -1,7 +1,8 @@
 """What runs in the process of an isolated member: confined first, then the member is imported, then one leg at a time.
 
-Started by `process.py` as `python -I -S -B -c … worker`, with its frames on standard input and output. Both are moved
-away before anything of the member is imported, so that what it prints goes nowhere.
+Started by `process.py` as `python -I -S -B -c … worker`, with what it is told in a file, and the frames of its legs on
+standard input and output. Both are moved away before anything of the member is imported, so that what it prints goes
+nowhere.
 """
 
 from __future__ import annotations
@@ -21,13 +22,11 @@ Function = Callable[[Any], Any]
 MOST_WORDS = 2_000
 
 
-def main(parent: int) -> None:
-    """Serve the process `parent` until it closes the pipe."""
+def main(parent: int, told: int) -> None:
+    """Serve the process `parent`, as the file `told` says, until it closes the pipe."""
     pipe = _Pipe()
-    first = pipe.read()
-    if first is None:
-        return None
-    setup, _ = first
+    with open(told, "rb") as file:
+        setup, _ = frames.unpack(*frames.split(file.read()))
     try:
         sandbox.confine(setup["limits"], parent)
     except sandbox.Refused as refused:
