@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, Literal
 
 import pytest
 from tests.living.programs import population
 from tests.populations import held, members, model
 
 import ecology as eco
+from ecology.backends import Backend, kinds, register
 from ecology.engine import loop_thread
 from ecology.errors import AllLegsFailed, DeadlineExceeded, RunningLoop
 
@@ -32,7 +37,7 @@ def time_out(ecology: eco.Ecology, name: str) -> None:
 
 
 def row_of(ecology: eco.Ecology, name: str) -> dict[str, Any]:
-    [row] = [row for row in ecology.counters() if row["model"] == name]
+    [row] = [row for row in ecology.counters() if row["model"].partition("@")[0] == name]
     return row
 
 
@@ -68,6 +73,67 @@ def test_a_model_whose_threads_all_hang_is_refused_at_once_and_others_go_on(tmp_
                 continue
             return
         raise AssertionError("the model is still refused after its calls returned")
+
+
+def test_a_plug_in_that_hangs_on_the_pool_for_the_processor_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "_plugged", {})
+    monkeypatch.setattr(kinds, "_suppliers", {})
+    release = Event()
+
+    @register
+    class Busy(Backend):
+        RUNS = "compute"
+        kind: Literal["busy-or-hung"]
+
+        def load(self, root: Path) -> Any:
+            return lambda data: release.wait(60) if data == "hang" else data
+
+    busy = {"backend": {"kind": "busy-or-hung"}}
+    population(
+        tmp_path, model("hang", timeout_ms=SHORT_MS, **busy), model("b", timeout_ms=20_000, **busy), default_plan=ALONE
+    )
+    with eco.Ecology.open(tmp_path) as ecology:
+        try:
+            for n in range((os.cpu_count() or 1) + 10):
+                with pytest.raises((DeadlineExceeded, AllLegsFailed)) as caught:
+                    ecology.answer("hang", model="hang")
+                assert ecology.answer(f"{n}", model="b").output == f"{n}"
+            assert caught.value.legs[0]["outcome"] == "occupied"
+        finally:
+            release.set()
+
+
+def test_what_times_out_in_line_costs_nothing_and_keeps_no_input(tmp_path: Path) -> None:
+    class Input(str):
+        __slots__ = ("__weakref__",)
+
+    in_line, inputs = 40, []
+    price = {"usd_per_million_tokens_in": 0, "usd_per_million_tokens_out": 1}
+    hung = model("hang", timeout_ms=1_000, price=price, max_output_tokens=1000)
+    population(tmp_path, hung, default_plan=ALONE)
+
+    async def ask(ecology: eco.Ecology, n: int) -> None:
+        data = Input(n)
+        inputs.append(weakref.ref(data))
+        with pytest.raises((DeadlineExceeded, AllLegsFailed)):
+            await ecology.aanswer(data)
+
+    async def ask_all(ecology: eco.Ecology) -> None:
+        await asyncio.gather(*(ask(ecology, n) for n in range(THREADS_OF_A_MODEL + in_line)))
+
+    with eco.Ecology.open(tmp_path) as ecology:
+        module = members(ecology)
+        try:
+            asyncio.run(ask_all(ecology))
+            gc.collect()
+            row = row_of(ecology, "hang")
+            assert row["timed_out"] == THREADS_OF_A_MODEL + in_line
+            assert row["tokens_out"] <= THREADS_OF_A_MODEL * 1000
+            assert sum(each() is not None for each in inputs) <= THREADS_OF_A_MODEL
+        finally:
+            module.RELEASE.set()
 
 
 def test_an_async_member_that_blocks_delays_no_later_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ use common::population::{random_request, random_snapshot};
 use common::simulator::{Ride, carry};
 use ecology_core::budget::{Amounts, CounterKey, Resource, Tally};
 use ecology_core::journey::{Finished, Input, Journey, Live, Refusal, Request};
-use ecology_core::leg::{Leg, Outcome, Reply, Usage, Why};
+use ecology_core::leg::{Leg, Outcome, Reply, Turn, Usage, Why};
 use ecology_core::plan::Ending;
 use ecology_core::snapshot::{PlanSpec, Snapshot};
 
@@ -317,5 +317,32 @@ fn a_member_that_claims_absurd_use_breaks_no_sum() {
         assert!(standing.committed <= 1_000 && standing.reserved == 0 && standing.overrun >= Amounts::MAX);
         // Tokens have no limit here, so no claim can use them up.
         assert!(live.accounts.path("acme", None).reserve(Amounts::of(Resource::TokensIn, 1 << 40)).is_ok());
+    }
+}
+
+/// A leg in line is free if it is cut off before it begins, and only then: whoever takes the turn decides.
+#[test]
+fn a_leg_that_is_cut_off_pays_only_if_it_began() {
+    let mut spec = common::spec(vec![common::priced("a", 1)]);
+    spec.models[0].price.per_token_out = 1.0;
+    let snapshot = common::compile(spec);
+    for (begun, end) in
+        [(false, Input::Tick), (true, Input::Tick), (false, Input::Cancel), (true, Input::Cancel)]
+    {
+        let live = Arc::new(Live::new());
+        live.adopt(&snapshot);
+        let request = common::request(Default::default());
+        let (at_ns, turn) = (request.deadline_ns, Turn::default());
+        let mut journey = Journey::begin(Arc::clone(&snapshot), live, request).unwrap();
+        journey.advance(0, Input::Start, &mut Vec::new());
+        journey.in_line(0, turn.clone());
+        assert!(!begun || turn.take());
+        journey.advance(at_ns, end, &mut Vec::new());
+        assert!(!turn.take(), "it may begin after it was settled");
+        let finished = journey.finished(0).unwrap();
+        let leg = &finished.legs[0];
+        assert!(leg.outcome.is_some_and(Outcome::use_is_unknown));
+        assert_eq!(leg.charged != Amounts::default(), begun);
+        assert_eq!(leg.usage.compute_ns > 0, begun);
     }
 }

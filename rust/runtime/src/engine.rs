@@ -19,6 +19,11 @@ const MOST_BLOCKING_THREADS: usize = 128;
 /// the others waiting.
 const MOST_THREADS_PER_MODEL: usize = 64;
 
+/// How many more threads than there are in the pool for the processor one of its members may have, those of calls that never
+/// returned included. A call that was cut off ends by itself a moment later, unless it is a plug-in's that hangs: so a few may
+/// be late at a time before the model is refused, and no more than a few keep a processor busy for nobody.
+const SPARE_COMPUTE_THREADS: usize = 4;
+
 /// A snapshot and the loaded member of each model; `None` for one that never answers.
 #[derive(Debug)]
 pub struct Population {
@@ -69,12 +74,13 @@ impl Engine {
         live.adopt(&population.snapshot);
         // One core is left to the threads that ask.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = cores.saturating_sub(1).max(1);
         Self {
             current: ArcSwap::from_pointee(population),
             live,
             clock: Clock::start(),
-            compute: Pool::new("ecology-compute", cores.saturating_sub(1), None),
-            blocking: Pool::new("ecology-blocking", MOST_BLOCKING_THREADS, Some(MOST_THREADS_PER_MODEL)),
+            compute: Pool::new("ecology-compute", processors, processors + SPARE_COMPUTE_THREADS),
+            blocking: Pool::new("ecology-blocking", MOST_BLOCKING_THREADS, MOST_THREADS_PER_MODEL),
             background: Background::default(),
         }
     }

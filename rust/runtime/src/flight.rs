@@ -3,7 +3,7 @@
 //! A flight does everything that can be done without waiting: it advances the journey, calls inline members, hands work
 //! to pools. Who waits, and how, is the carrier's affair; both carriers (a blocked thread, an event loop) drive the same flight.
 //!
-//! Work that is cut off half-way: a leg on a pool that has not begun is skipped; one that runs is asked to stop, most members run
+//! Work that is cut off half-way: a leg on a pool that has not begun leaves the line, and is free; one that runs is asked to stop, most members run
 //! to their end all the same, and its post goes unread. Threads cannot be killed, so a bound on time is a promise about the
 //! answer, not about the thread.
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ecology_core::journey::{Effect, Finished, Input, Journey, Refusal, Request};
-use ecology_core::leg::{Fault, Reply, Usage};
+use ecology_core::leg::{Fault, Reply, Turn, Usage};
 use ecology_core::snapshot::ModelIndex;
 
 use crate::clock::{Clock, thread_cpu_ns};
@@ -262,13 +262,15 @@ impl Flight {
         };
         let stop = Arc::new(Stop::default());
         let asked = Arc::clone(&stop);
+        let turn = Turn::default();
+        let asked_turn = turn.clone();
         let (member, mut input, mailbox) =
             (Arc::clone(member), self.input.clone(), Arc::clone(&self.mailbox));
         let clock = self.engine.clock();
         input.ends_by = Some(ends_by);
         let job = move || {
-            // Work past its time is never started.
-            if clock.now_ns() < ends_by_ns {
+            // Work past its time, or that has been settled as never begun, is never started.
+            if clock.now_ns() < ends_by_ns && asked_turn.take() {
                 let started_ns = thread_cpu_ns();
                 let result = guarded(|| member.call_until(&input, &asked));
                 let compute_ns = thread_cpu_ns().saturating_sub(started_ns);
@@ -280,7 +282,12 @@ impl Flight {
         let taken = pool.submit(&self.population.snapshot.model(model).id, Box::new(job));
         self.overhead_ns += thread_cpu_ns().saturating_sub(cpu_ns).max(1);
         match taken {
-            Ok(ticket) => self.sent.push((leg, Sent::Pool(ticket, stop))),
+            Ok(ticket) => {
+                self.sent.push((leg, Sent::Pool(ticket, stop)));
+                if let Some(journey) = &mut self.journey {
+                    journey.in_line(leg, turn);
+                }
+            }
             Err(refused @ Refused::NoThread) => return Some(Fault::Failed(refused.to_string())),
             Err(refused @ Refused::Occupied(_)) => return Some(Fault::Occupied(refused.to_string())),
         }

@@ -38,8 +38,8 @@ impl std::fmt::Display for Refused {
 enum Phase {
     Waiting,
     Running,
-    /// Nobody waits for it: it is skipped if it waits, and it is lost if it runs.
-    Unwanted,
+    /// It runs, and nobody waits for it.
+    Lost,
 }
 
 struct Job {
@@ -54,7 +54,7 @@ struct Lane {
     /// Jobs that may run or do run, lost ones included.
     taken: usize,
     lost: usize,
-    /// What does not fit into the share.
+    /// What does not fit into the share, oldest first, so in the order of its numbers.
     waiting: VecDeque<Job>,
 }
 
@@ -74,7 +74,7 @@ struct State {
 struct Shared {
     name: &'static str,
     most_threads: usize,
-    share: Option<usize>,
+    share: usize,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -107,9 +107,9 @@ impl std::fmt::Debug for Ticket {
 }
 
 impl Pool {
-    /// Starts no thread yet. With a `share`, one model has at most that many threads, and lost ones are replaced; without one
-    /// (work for the processor, which ends by itself) nothing is.
-    pub(crate) fn new(name: &'static str, most_threads: usize, share: Option<usize>) -> Self {
+    /// Starts no thread yet. One model has at most `share` threads, lost ones included. Lost ones are replaced, so a share beyond
+    /// `most_threads` lets a model lose a few and still use the whole pool.
+    pub(crate) fn new(name: &'static str, most_threads: usize, share: usize) -> Self {
         let (state, work) = (Mutex::default(), Condvar::new());
         Self { shared: Arc::new(Shared { name, most_threads: most_threads.max(1), share, state, work }) }
     }
@@ -118,7 +118,7 @@ impl Pool {
     pub(crate) fn submit(&self, model: &Arc<str>, work: Work) -> Result<Ticket, Refused> {
         let mut state = self.shared.state.lock();
         let number = state.next_number;
-        let share = self.shared.share.unwrap_or(usize::MAX);
+        let share = self.shared.share;
         let job = Job { number, model: Arc::clone(model), work };
         let lane = state.lanes.entry(Arc::clone(model)).or_default();
         if lane.lost >= share {
@@ -145,19 +145,27 @@ impl Pool {
 }
 
 impl Ticket {
-    /// Nobody waits for the job any more: it is not begun, or its thread is given up for lost until it returns.
+    /// Nobody waits for the job any more: it leaves the line with all that it holds, or its thread is given up for lost until it
+    /// returns.
     pub(crate) fn abandon(&self) {
         let mut state = self.shared.state.lock();
-        let Some(phase) = state.phases.get_mut(&self.number) else { return };
-        let before = std::mem::replace(phase, Phase::Unwanted);
-        if before != Phase::Running || self.shared.share.is_none() {
-            return;
+        match state.phases.get_mut(&self.number) {
+            Some(Phase::Waiting) => {
+                let job = state.remove(self.number, &self.model);
+                drop(state);
+                // What it holds may be large, or have a drop of its own to run: not under the lock.
+                drop(job);
+            }
+            Some(phase @ Phase::Running) => {
+                *phase = Phase::Lost;
+                state.threads -= 1;
+                if let Some(lane) = state.lanes.get_mut(&self.model) {
+                    lane.lost += 1;
+                }
+                self.shared.hire(&mut state);
+            }
+            Some(Phase::Lost) | None => {}
         }
-        state.threads -= 1;
-        if let Some(lane) = state.lanes.get_mut(&self.model) {
-            lane.lost += 1;
-        }
-        self.shared.hire(&mut state);
     }
 }
 
@@ -192,20 +200,12 @@ impl Shared {
                 state.idle -= 1;
                 continue;
             };
-            let wanted = state.phases.get(&number) == Some(&Phase::Waiting);
-            if wanted {
-                state.phases.insert(number, Phase::Running);
-            }
+            state.phases.insert(number, Phase::Running);
             drop(state);
-            if wanted {
-                // A flight catches the panics of its members; one from anywhere else must not cost the pool a thread.
-                let _ = catch_unwind(AssertUnwindSafe(work));
-            } else {
-                drop(work);
-            }
+            // A flight catches the panics of its members; one from anywhere else must not cost the pool a thread.
+            let _ = catch_unwind(AssertUnwindSafe(work));
             state = self.state.lock();
-            let lost = wanted && self.share.is_some() && state.phases.get(&number) == Some(&Phase::Unwanted);
-            state.phases.remove(&number);
+            let lost = state.phases.remove(&number) == Some(Phase::Lost);
             if lost && let Some(lane) = state.lanes.get_mut(&model) {
                 lane.lost -= 1;
             }
@@ -224,6 +224,20 @@ impl Shared {
 }
 
 impl State {
+    /// Takes a job that has not begun out of its line.
+    fn remove(&mut self, number: u64, model: &Arc<str>) -> Option<Job> {
+        self.phases.remove(&number);
+        if let Some(lane) = self.lanes.get_mut(model)
+            && let Ok(at) = lane.waiting.binary_search_by_key(&number, |job| job.number)
+        {
+            return lane.waiting.remove(at);
+        }
+        let at = self.ready.iter().position(|job| job.number == number)?;
+        let job = self.ready.remove(at);
+        self.leave_lane(model);
+        job
+    }
+
     /// A job of the model is over: the next one in its line may run.
     fn leave_lane(&mut self, model: &Arc<str>) {
         let Some(lane) = self.lanes.get_mut(model) else { return };
@@ -285,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_job_that_blocks_does_not_hold_up_another() {
-        let pool = Pool::new("test", 4, None);
+        let pool = Pool::new("test", 4, 4);
         let _hung = hang(&pool, "a", 3);
         for _ in 0..10 {
             runs(&pool, "a");
@@ -294,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_model_takes_no_more_than_its_share_and_the_rest_waits_in_its_own_line() {
-        let pool = Pool::new("test", 4, Some(2));
+        let pool = Pool::new("test", 4, 2);
         let mut hung = hang(&pool, "a", 2);
         let (done, finished) = mpsc::channel();
         let _third = pool.submit(&"a".into(), Box::new(move || done.send(()).unwrap())).unwrap();
@@ -306,7 +320,7 @@ mod tests {
 
     #[test]
     fn lost_calls_are_replaced_for_others_and_refused_for_their_model() {
-        let pool = Pool::new("test", 2, Some(2));
+        let pool = Pool::new("test", 2, 2);
         let hung = hang(&pool, "a", 2);
         hung.iter().for_each(|(ticket, _)| ticket.abandon());
         let other = hang(&pool, "b", 2);
@@ -324,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_job_that_nobody_waits_for_is_not_begun() {
-        let pool = Pool::new("test", 1, Some(1));
+        let pool = Pool::new("test", 1, 1);
         let hung = hang(&pool, "a", 1);
         let (done, finished) = mpsc::channel();
         let begun = done.clone();
@@ -334,16 +348,50 @@ mod tests {
         assert_eq!(finished.recv_timeout(SOON).unwrap(), "wanted");
     }
 
+    /// One waits behind its model's share, one behind other models.
+    #[test]
+    fn a_job_that_nobody_waits_for_keeps_nothing_and_no_place() {
+        let pool = Pool::new("test", 1, 1);
+        let _hung = hang(&pool, "a", 1);
+        let input = Arc::new(());
+        let tickets = ["a", "b", "b", "b"].map(|model| {
+            let input = Arc::clone(&input);
+            pool.submit(&model.into(), Box::new(move || drop(input))).unwrap()
+        });
+        // From the middle of a line, its front, the head of the pool's line, and twice.
+        for at in [2, 1, 0, 0, 3] {
+            tickets[at].abandon();
+        }
+        assert_eq!(Arc::strong_count(&input), 1);
+        let state = pool.shared.state.lock();
+        let held =
+            (state.ready.len(), state.lanes.len(), state.phases.len(), state.lanes[&Arc::from("a")].taken);
+        assert_eq!(held, (0, 1, 1, 1));
+    }
+
+    #[test]
+    fn a_share_beyond_the_pool_is_what_a_model_may_lose() {
+        let pool = Pool::new("test", 1, 3);
+        let mut hung = Vec::new();
+        for _ in 0..3 {
+            runs(&pool, "a");
+            hung.extend(hang(&pool, "a", 1));
+            hung.last().unwrap().0.abandon();
+            runs(&pool, "b");
+        }
+        assert_eq!(refusal(&pool, "a"), Some(Refused::Occupied(3)));
+    }
+
     #[test]
     fn a_panic_does_not_cost_a_thread() {
-        let pool = Pool::new("test", 1, Some(1));
+        let pool = Pool::new("test", 1, 1);
         let _ticket = pool.submit(&"a".into(), Box::new(|| panic!("out of nowhere"))).unwrap();
         runs(&pool, "a");
     }
 
     #[test]
     fn an_empty_pool_keeps_nothing_of_the_past() {
-        let pool = Pool::new("test", 2, Some(2));
+        let pool = Pool::new("test", 2, 2);
         for n in 0..50 {
             runs(&pool, &format!("model {n}"));
         }

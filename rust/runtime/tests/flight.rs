@@ -13,6 +13,7 @@ use common::{
     MS, acting, answer, answering, begin, engine, hanging, input, land, legs, models, population, reply,
     request, spec, standing,
 };
+use ecology_core::budget::Amounts;
 use ecology_core::journey::Finished;
 use ecology_core::plan::Ending;
 use ecology_core::snapshot::{PlanSpec, SnapshotSpec};
@@ -73,6 +74,19 @@ fn a_hung_member_never_delays_the_answer_beyond_the_deadline() {
         assert!(finished.winner.is_none() && finished.timed_out());
         assert!(finished.ended_ns >= finished.routed.request.deadline_ns);
     }
+}
+
+/// Members of the pool for the processor may be plug-ins, and these may hang.
+#[test]
+fn a_hung_member_costs_others_of_its_pool_nothing_and_is_refused_in_the_end() {
+    let mut spec = direct(2, 20);
+    spec.models[1].timeout_ms = 20_000;
+    let engine = engine(spec, vec![hanging(Place::Compute), answering(Place::Compute, "yes", 0.9)]);
+    let most = std::thread::available_parallelism().unwrap().get() + 20;
+    let found: Vec<_> = (0..most).map(|_| legs(&answer(&engine, 60_000))).collect();
+    assert_eq!(found[0], ["a timed_out", "b ok"]);
+    assert_eq!(found[most - 1], ["a occupied", "b ok"]);
+    assert_eq!(standing(&engine).0, 0);
 }
 
 #[test]
@@ -148,6 +162,7 @@ fn a_leg_in_line_past_its_time_is_never_started() {
     (0..threads).for_each(|_| blocked.recv_timeout(Duration::from_secs(20)).unwrap());
     let late = land(&engine, only("b", 20));
     assert_eq!(legs(&late), ["b timed_out"]);
+    assert_eq!((late.legs[0].charged, late.compute_ns()), (Amounts::default(), 0), "it never began");
     // One in line whose caller has gone is skipped as well.
     let mut gone = only("b", 20_000);
     gone.start();
@@ -191,9 +206,20 @@ fn a_flight_dropped_half_way_settles_and_charges_what_ran() {
     let mut spec = doubtful(2, 20_000);
     spec.models[0].price.per_call = 100;
     spec.models[1].price.per_call = 150;
-    let engine = engine(spec, vec![hanging(Place::Thread), hanging(Place::Thread)]);
+    let met = Arc::new(Barrier::new(3));
+    let hung = |met: Arc<Barrier>| {
+        acting(Place::Thread, move || {
+            met.wait();
+            loop {
+                std::thread::park();
+            }
+        })
+    };
+    let engine = engine(spec, vec![hung(Arc::clone(&met)), hung(Arc::clone(&met))]);
     let mut flight = begin(&engine, 20_000);
     flight.start();
+    // Those that have not begun would be free.
+    met.wait();
     assert_eq!(standing(&engine), (250, 0));
     drop(flight);
     assert_eq!(standing(&engine), (0, 250));
@@ -216,13 +242,18 @@ fn cancelled_legs_are_charged_and_their_post_goes_unread() {
     let held = Mutex::new(held);
     let mut spec = doubtful(2, 20_000);
     spec.models[1].price.per_call = 9;
+    let (began, begun) = mpsc::channel();
+    let began = Mutex::new(began);
     let waiting = acting(Place::Thread, move || {
+        began.lock().unwrap().send(()).unwrap();
         let _ = held.lock().unwrap().recv();
         Ok(reply("too late", Some(1.0)))
     });
     let engine = engine(spec, vec![answering(Place::Inline, "yes", 0.9), waiting]);
     let mut flight = begin(&engine, 20_000);
     flight.start();
+    // One that has not begun would be free.
+    begun.recv_timeout(Duration::from_secs(20)).unwrap();
     let Some(Pumped::Done(finished)) = flight.cancel() else { panic!("cancelled and not over") };
     assert_eq!(legs(&finished), ["a ok", "b cancelled"]);
     assert!(finished.cancelled && finished.winner.is_none() && finished.cost_nano_usd() == 9);

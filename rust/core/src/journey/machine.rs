@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Effect, Finished, Input, Live, Refusal, Request, Routed, settle};
 use crate::budget::{AccountPath, Amounts};
-use crate::leg::{Fault, Leg, LegRole, Outcome, Reply, Usage, check};
+use crate::leg::{Fault, Leg, LegRole, Outcome, Reply, Turn, Usage, check};
 use crate::plan::{self, Ending, Situation, Start, Step};
 use crate::snapshot::Snapshot;
 
@@ -35,6 +35,13 @@ impl Journey {
     /// Whether it is over.
     pub fn over(&self) -> bool {
         self.end.is_some()
+    }
+
+    /// This leg waits in line, and is begun by whoever takes this turn. If it is cut off before, it has used nothing.
+    pub fn in_line(&mut self, leg: usize, turn: Turn) {
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.turn = Some(turn);
+        }
     }
 
     /// Takes in what happened at `now_ns` and appends what is to be done to `effects`. What happened earlier may be told later, with
@@ -108,6 +115,7 @@ impl Journey {
             charged: Amounts::default(),
             usage: Usage::default(),
             reservation: None,
+            turn: None,
         };
         // No permit, no call.
         match self.path.reserve(model.worst_case(self.routed.request.tokens_in)) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Finished, Live, Request};
 use crate::budget::{Amounts, CounterKey, Resource, Tally};
-use crate::leg::{Leg, Outcome, Usage};
+use crate::leg::{Leg, Outcome, Turn, Usage};
 use crate::snapshot::Snapshot;
 
 const OVERHEAD: &str = "overhead";
@@ -15,16 +15,18 @@ const NO_MODEL: &str = "-";
 /// A leg that was cut off (timeout, cancelled, broken off) is charged too: somebody worked. What it did not tell is taken to be
 /// the most: it has read the prompt, written all that it might, and computed until now. Over-counting is safe, silent
 /// refunds are not. Only who was turned away before anything was read or written (nobody listens, too many requests, no such
-/// model) pays nothing for the call.
+/// model) pays nothing for the call, and neither does who was still in line.
 pub(super) fn leg(snapshot: &Snapshot, live: &Live, request: &Request, leg: &mut Leg, now_ns: u64) {
     let model = snapshot.model(leg.model);
-    if leg.outcome.is_some_and(Outcome::use_is_unknown) {
+    let cut_off = leg.outcome.is_some_and(Outcome::use_is_unknown);
+    let never_began = cut_off && leg.turn.as_ref().is_some_and(Turn::take);
+    if cut_off {
         if leg.usage.compute_ns == 0 {
             leg.usage.compute_ns = now_ns.saturating_sub(leg.started_ns);
         }
         leg.usage.tokens_out.get_or_insert(u64::from(model.max_output_tokens));
     }
-    if leg.outcome == Some(Outcome::Occupied) {
+    if never_began || leg.outcome == Some(Outcome::Occupied) {
         // It never ran, so it is free, whatever its price per call.
         leg.usage = Usage { tokens_in: Some(0), ..Usage::default() };
         leg.reservation = None;

@@ -7,8 +7,10 @@ mod check;
 mod outcome;
 mod record;
 mod reply;
+mod turn;
 
 pub use check::check;
 pub use outcome::{Outcome, Why};
 pub use record::{Leg, LegRole};
 pub use reply::{Fault, Reply, Usage};
+pub use turn::Turn;

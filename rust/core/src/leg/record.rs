@@ -1,6 +1,6 @@
 //! A leg, from its start to its end.
 
-use super::{Fault, Outcome, Reply, Usage, Why};
+use super::{Fault, Outcome, Reply, Turn, Usage, Why};
 use crate::budget::{Amounts, Reservation};
 use crate::snapshot::ModelIndex;
 
@@ -47,6 +47,8 @@ pub struct Leg {
     pub usage: Usage,
     /// What is held for it while it runs.
     pub(crate) reservation: Option<Reservation>,
+    /// What its carrier takes when it begins, if it waits in line.
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Leg {
