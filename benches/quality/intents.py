@@ -1,6 +1,6 @@
 """The headline of QUALITY.md §1 on this machine: a small model, a large one, and what routes between them.
 
-    .venv/bin/python benches/quality/intents.py --data /work/shared/data [--json]
+    .venv/bin/python benches/quality/intents.py --data DIR [--json]
 
 The demo's own machinery trains, chooses and solves (`ecology.demo.run`); here every plan that it solved is measured,
 and each tier alone, on the same test texts in turns. `--data` is a folder with clinc150.csv.gz and banking77.csv.gz,
