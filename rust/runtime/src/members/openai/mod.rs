@@ -166,3 +166,24 @@ fn fault(failure: &Failure) -> Fault {
         Failure::Broken(_) | Failure::TooLarge | Failure::NotHttp(_) => Fault::Lost(problem),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_server_are_cut_and_do_not_steer_a_terminal() {
+        let words = shown(&format!("a\u{1b}[31m\nb{}", "é".repeat(5_000)));
+        assert_eq!(words.chars().count(), MOST_WORDS);
+        assert!(words.starts_with("a [31m bé") && !words.contains(char::is_control));
+    }
+
+    #[test]
+    fn what_decides_nothing_is_waited_for_a_quarter_of_what_is_left() {
+        let most = Duration::from_millis(250);
+        assert_eq!(within(most, None), most);
+        assert_eq!(within(most, Some(Instant::now())), Duration::ZERO);
+        assert!(within(most, Some(Instant::now() + Duration::from_millis(100))) <= Duration::from_millis(25));
+        assert_eq!(within(most, Some(Instant::now() + Duration::from_secs(60))), most);
+    }
+}

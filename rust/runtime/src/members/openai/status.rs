@@ -127,12 +127,6 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_server_do_not_steer_a_terminal() {
-        let body = serde_json::json!({"error": {"message": "a\u{1b}[31m\nb"}}).to_string();
-        assert!(!fault(&head(400, &[]), body.as_bytes()).text().contains(char::is_control));
-    }
-
-    #[test]
     fn when_to_come_back_is_read_in_each_of_its_forms() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let table: &[(&'static str, &str, Option<u64>)] = &[
@@ -157,9 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_complaint_is_cut_and_a_redirect_says_where() {
-        let body = serde_json::json!({"error": {"message": "é".repeat(5_000)}}).to_string();
-        assert!(fault(&head(400, &[]), body.as_bytes()).text().chars().count() < 400);
+    fn a_redirect_says_where() {
         assert!(fault(&head(301, &[("location", "http://x/")]), b"").text().contains("http://x/"));
     }
 }
