@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from jobs.workloads import SOME_EQUAL
 
 from ecology import _core
 
@@ -17,40 +18,11 @@ except ImportError:  # not a dependency: the row is there where it is installed
     orjson = None  # type: ignore[assignment]
 
 
-def _reply(city: str, shuffled: bool) -> str:
-    """About 270 bytes of JSON, as a tool call has them; the order of keys and the blanks differ between models."""
-    call = {
-        "name": "book_table",
-        "arguments": {
-            "restaurant": "The Copper Kettle",
-            "city": city,
-            "date": "2026-03-14",
-            "time": "19:30",
-            "guests": 4,
-            "children": 1,
-            "requests": ["window seat", "high chair", "gluten-free menu"],
-            "contact": {"name": "Ada Meyer", "phone": "+44 20 7946 0018"},
-        },
-    }
-    if shuffled:
-        call = {"arguments": dict(reversed(call["arguments"].items())), "name": call["name"]}  # type: ignore[attr-defined]
-    return json.dumps(call, separators=(",", ":") if shuffled else None)
-
-
-REPLIES = [
-    _reply("Leeds", False),
-    _reply("Leeds", True),
-    _reply("York", False),
-    _reply("Leeds", False),
-    _reply("Hull", True),
-]
-
-
 def test_majority_of_five_json_replies(benchmark) -> None:
     """Canonical form, votes, support, divergence."""
-    verdict = benchmark(_core.majority, REPLIES)
+    verdict = benchmark(_core.majority, SOME_EQUAL)
     assert (verdict["index"], verdict["support"]) == (0, 3)
-    benchmark.extra_info["bytes_per_reply"] = sum(map(len, REPLIES)) / len(REPLIES)
+    benchmark.extra_info["bytes_per_reply"] = sum(map(len, SOME_EQUAL)) / len(SOME_EQUAL)
 
 
 def _by_orjson(replies: list[str]) -> Any:
@@ -72,7 +44,7 @@ def _by_json(replies: list[str]) -> Any:
 )
 def test_majority_by_hand(benchmark, count: Callable[[list[str]], Any]) -> None:
     """Sorted keys into a Counter: the vote alone."""
-    assert benchmark(count, REPLIES)[1] == 3
+    assert benchmark(count, SOME_EQUAL)[1] == 3
 
 
 def test_best_confidence_of_five(benchmark) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import ecology as eco
 from ecology.backends.onnx_head import write_head
 from ecology.backends.onnx_library import without_telemetry
 from jobs.timing import calls
+from jobs.workloads import LEVELS, NO_TWO_EQUAL, LockedAccount
 
 WIDTH, LABELS = 32, 16
 
@@ -29,29 +29,8 @@ def contests(turn: int) -> Iterator[list[Contest]]:
         yield [_vote(turn), _account(turn), _onnx(Path(folder), turn)]
 
 
-def _reply(city: str, shuffled: bool) -> str:
-    call = {
-        "name": "book_table",
-        "arguments": {
-            "restaurant": "The Copper Kettle",
-            "city": city,
-            "date": "2026-03-14",
-            "time": "19:30",
-            "guests": 4,
-            "requests": ["window seat", "high chair", "gluten-free menu"],
-            "contact": {"name": "Ada Meyer", "phone": "+44 20 7946 0018"},
-        },
-    }
-    if shuffled:
-        call = {"arguments": dict(reversed(call["arguments"].items())), "name": call["name"]}  # type: ignore[attr-defined]
-    return json.dumps(call, separators=(",", ":") if shuffled else None)
-
-
 def _vote(turn: int) -> Contest:
-    replies = [
-        _reply(city, shuffled)
-        for city, shuffled in (("Leeds", False), ("Leeds", True), ("York", False), ("Bath", True), ("Hull", True))
-    ]
+    replies = NO_TWO_EQUAL
 
     def by_orjson() -> str:
         canonical = [orjson.dumps(orjson.loads(reply), option=orjson.OPT_SORT_KEYS) for reply in replies]
@@ -75,19 +54,9 @@ def _vote(turn: int) -> Contest:
 
 def _account(turn: int) -> Contest:
     accounts = eco.Accounts()
-    for name in ("acme", "acme/web", "acme/web/key"):
+    for name in LEVELS:
         accounts.declare(name, {"nano_usd": 1 << 60})
-    path = accounts.path("acme/web/key")
-    lock, limit, held, committed = threading.Lock(), {"acme": 1 << 60}, {"acme": 0}, {"acme": 0}
-
-    def by_hand() -> None:
-        with lock:
-            if held["acme"] + 900 > limit["acme"]:
-                raise RuntimeError
-            held["acme"] += 900
-        with lock:
-            held["acme"] -= 899
-            committed["acme"] += 1
+    path, by_hand = accounts.path(LEVELS[-1]), LockedAccount()
 
     return Contest(
         "reserve and settle",
@@ -96,7 +65,7 @@ def _account(turn: int) -> Contest:
             Contender(
                 "Accounts", "three levels, all or nothing", lambda: calls(lambda: path.reserve(900).settle(1), turn)
             ),
-            Contender("dict and Lock", "one level", lambda: calls(by_hand, turn)),
+            Contender("dict and Lock", "one level", lambda: calls(by_hand.spend, turn)),
         ],
         [Hold("dict and Lock", 1.0)],
     )

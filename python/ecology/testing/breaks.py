@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .fault import End, Fault, Phase, Scene, Step, Wait, send, until
 from .response import LAST_CHUNK, Response
@@ -13,54 +13,42 @@ __all__ = ["Close", "Delay", "Hang", "NotHttp", "Reset", "Trickle", "Truncated"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hang(Fault):
+class _Break(Fault):
+    """Sends what is right up to a phase, and then ends in its own way."""
+
+    at: Phase = Phase.BEFORE_HEADERS
+    END: ClassVar[End]
+
+    @property
+    def phase(self) -> Phase:
+        """Where it breaks."""
+        return self.at
+
+    def steps(self, response: Response, scene: Scene) -> Iterator[Step]:
+        """What was sent by then, and the end."""
+        yield from until(response, self.at)
+        yield self.END
+
+
+@dataclass(frozen=True, slots=True)
+class Hang(_Break):
     """Goes silent at a phase, and keeps the connection open."""
 
-    at: Phase = Phase.BEFORE_HEADERS
-
-    @property
-    def phase(self) -> Phase:
-        """Where it goes silent."""
-        return self.at
-
-    def steps(self, response: Response, scene: Scene) -> Iterator[Step]:
-        """What was sent by then, and nothing more."""
-        yield from until(response, self.at)
-        yield End.HANG
+    END = End.HANG
 
 
 @dataclass(frozen=True, slots=True)
-class Close(Fault):
+class Close(_Break):
     """Closes the connection cleanly (FIN) at a phase."""
 
-    at: Phase = Phase.BEFORE_HEADERS
-
-    @property
-    def phase(self) -> Phase:
-        """Where it closes."""
-        return self.at
-
-    def steps(self, response: Response, scene: Scene) -> Iterator[Step]:
-        """What was sent by then, and a FIN."""
-        yield from until(response, self.at)
-        yield End.CLOSE
+    END = End.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
-class Reset(Fault):
+class Reset(_Break):
     """Resets the connection (RST) at a phase."""
 
-    at: Phase = Phase.BEFORE_HEADERS
-
-    @property
-    def phase(self) -> Phase:
-        """Where it resets."""
-        return self.at
-
-    def steps(self, response: Response, scene: Scene) -> Iterator[Step]:
-        """What was sent by then, and an RST."""
-        yield from until(response, self.at)
-        yield End.RESET
+    END = End.RESET
 
 
 @dataclass(frozen=True, slots=True)
