@@ -33,6 +33,7 @@ $(VENV)/.built: $(VENV)/.dev $(RUST)
 
 demo: $(VENV)/.built $(VENV)/.teacher ## train a population on this machine and watch it answer
 	$(BIN)/ecology demo
+	@echo; echo "  \`ecology\` is in $(BIN): type \`. $(BIN)/activate\` first, then the lines above work as they stand."
 
 test: $(VENV)/.built ## Rust and Python tests, then the wheel in a clean environment
 	cargo test --workspace --exclude ecology-bindings --quiet
