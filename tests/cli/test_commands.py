@@ -1,7 +1,4 @@
-"""The commands, as the README teaches them: from `init` to a fitted router, for people and with `--json`.
-
-What is wrong ends with exit code 1, a sentence on stderr and no stack trace; with `--json` with one object.
-"""
+"""The commands, as the README teaches them: from `init` to a fitted router, for people and with `--json`."""
 
 from __future__ import annotations
 
@@ -12,85 +9,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.running import Run, questions
 from tests.populations import model, write
 from tests.schema import ANSWER, DECISION, check
 
-from ecology.cli import main
 from ecology.cli.app import app
 from ecology.population.training import write_fingerprints
-
-
-@dataclass
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        found = self.json["error"]
-        assert set(found) == {"class", "message", "facts"}
-        return found
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in `tmp_path`, in this process, through the entry point of `ecology`."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("ECOLOGY_")]:
-        monkeypatch.delenv(name)
-    # Wide, so that no sentence is broken where a test looks for it.
-    monkeypatch.setenv("COLUMNS", "250")
-
-    def call(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["ecology", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return Ran(code, said.out, said.err)
-
-    return call
-
-
-@pytest.fixture
-def first(run: Run) -> Run:
-    """In a folder that `ecology init` has filled."""
-    assert run("init").code == 0
-    return run
-
-
-def questions(file: Path, n: int = 48) -> Path:
-    """Half sums, half questions that the handbook of the first ecology answers."""
-    delivered = "Your order is delivered within three working days after we have received the payment."
-    rows = []
-    for at in range(n // 2):
-        rows.append({"text": f"What is {at} + {at + 3}?", "label": str(2 * at + 3)})
-        rows.append({"text": f"When is order {1000 + at} delivered after payment?", "label": delivered})
-    with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, ["text", "label"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return file
-
 
 # --- the path of a newcomer ---------------------------------------------------------------------------------
 
@@ -294,96 +223,6 @@ def test_a_budget_ends_a_collection_and_counts_failures(run: Run, tmp_path: Path
         assert said.code == 0
         assert (said.json["outcomes"], said.json["failed"], said.json["budget_spent"]) == (3, failed, True)
         assert said.json["cost_usd"] == pytest.approx(0.75)
-
-
-# --- what is wrong -------------------------------------------------------------------------------------------
-
-BROKEN = "[[models]]\nname = 'a'\ntimout_ms = 9\n"
-
-# the command → the class of the error and what its sentence says to do; in a folder that `init` has filled
-WRONG: dict[str, tuple[list[str], str, str]] = {
-    "init over something": (["init"], "ArtifactError", "use --force to overwrite"),
-    "no such file": (["check", "--file", "absent.toml"], "InvalidPopulation", "`ecology init` writes one"),
-    "broken": (["check", "--file", "broken.toml"], "InvalidPopulation", "did you mean timeout_ms?"),
-    "broken for answer": (["answer", "hi", "--file", "broken.toml"], "InvalidPopulation", "did you mean timeout_ms?"),
-    "route nothing": (["route", " "], "EmptyInput", "send some text"),
-    "answer nothing": (["answer", ""], "EmptyInput", "send some text"),
-    "deadline 0": (["answer", "hi", "--deadline-ms", "0"], "InvalidDeadline", "give a number above 0"),
-    "deadline nan": (["answer", "hi", "--deadline-ms", "nan"], "InvalidDeadline", "give a number above 0"),
-    "no such model": (["answer", "hi", "--model", "cauculator"], "NoEligibleModel", "ask for one of: "),
-    "every leg fails": (["answer", "hi", "--model", "calculator"], "AllLegsFailed", "mend these models"),
-    "absent prompts": (["outcomes", "collect", "absent.csv"], "ArtifactError", "give a CSV"),
-    "a folder of prompts": (["outcomes", "collect", "."], "ArtifactError", "give a CSV"),
-    "no prompts": (["outcomes", "collect", "strange.csv"], "OutcomesError", "name one prompt or text"),
-    "no labels": (["outcomes", "collect", "plain.csv"], "OutcomesError", "--scorer or --judge"),
-    "nowhere to write": (["outcomes", "collect", "good.csv", "--out", "no/o.csv"], "ArtifactError", "make it first"),
-    "written over a folder": (["outcomes", "collect", "good.csv", "--out", "folder"], "ArtifactError", "another place"),
-    "no such judge": (["outcomes", "collect", "plain.csv", "--judge", "nobody"], "UnknownModel", "known: "),
-    "a judge that answers": (["outcomes", "collect", "plain.csv", "--judge", "generalist"], "UnknownModel", "known: "),
-    "no such scorer": (["outcomes", "collect", "plain.csv", "--scorer", "models:no"], "ArtifactError", "name a func"),
-    "a scorer out of bounds": (
-        ["outcomes", "collect", "plain.csv", "--scorer", "scorers:seven"], "InvalidRequest", "a score is a number"
-    ),
-    "a scorer that raises": (
-        ["outcomes", "collect", "plain.csv", "--scorer", "scorers:raises"], "InvalidRequest", "mend it"
-    ),
-    "fit on nothing": (["fit", "absent.csv"], "ArtifactError", "prompt, model and score"),
-    "fit on too little": (["fit", "few.csv"], "OutcomesError", "collect more"),
-    "fit on prompts": (["fit", "plain.csv"], "OutcomesError", "every row has prompt, model and score"),
-    "register what is not there": (["model", "register", "absent"], "UnknownModel", "known: "),
-    "show what is not there": (["model", "show", "absent"], "UnknownModel", "known: "),
-    "a registry that is none": (["model", "list", "--registry", "plain.csv"], "RegistryError", ""),
-}  # fmt: skip
-
-
-@pytest.fixture
-def mistaken(first: Run, tmp_path: Path) -> Run:
-    (tmp_path / "broken.toml").write_text(BROKEN)
-    (tmp_path / "strange.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "plain.csv").write_text("text\nhello\n")
-    (tmp_path / "good.csv").write_text("text,label\nhello,hello\n")
-    (tmp_path / "few.csv").write_text("prompt,model,score\nhi,a,1\nhi,b,0\n")
-    (tmp_path / "scorers.py").write_text("def seven(*_):\n    return 7\n\ndef raises(*_):\n    raise KeyError('x')\n")
-    (tmp_path / "folder").mkdir()
-    return first
-
-
-@pytest.mark.parametrize(("command", "kind", "advice"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_explained(mistaken: Run, command: list[str], kind: str, advice: str) -> None:
-    said = mistaken(*command)
-    assert said.code == 1
-    assert "error: " in said.err and advice in said.err.replace("\n", " ")
-    as_json = mistaken(*command, "--json")
-    assert as_json.code == 1
-    assert advice in as_json.error["message"]
-    assert as_json.error["class"] == kind or kind == "RegistryError"
-    assert as_json.err == ""
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["nonsense"],
-        ["answer"],
-        ["answer", "hi", "--usd", "-1"],
-        ["answer", "hi", "--deadline-ms", "soon"],
-        ["model", "list", "--stage", "asleep"],
-        ["outcomes", "collect", "plain.csv", "--scorer", "a:b", "--judge", "c"],
-        ["outcomes", "collect", "plain.csv", "--sample", "0"],
-    ],
-    ids=lambda command: " ".join(command),
-)
-def test_wrong_usage_has_an_exit_code_of_its_own(mistaken: Run, command: list[str]) -> None:
-    said = mistaken(*command)
-    assert said.code == 2 and "Error" in said.err and said.out == ""
-
-
-def test_after_a_mistake_nothing_was_written(mistaken: Run, tmp_path: Path) -> None:
-    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    for command, _, _ in WRONG.values():
-        mistaken(*command)
-    after = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    assert after == before
 
 
 # --- the command itself --------------------------------------------------------------------------------------
