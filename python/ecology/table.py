@@ -106,12 +106,18 @@ def _cells(text: Any) -> dict[str, list[Any]]:
     names = next(reader, [])
     columns: list[list[Any]] = [[] for _ in names]
     chunk: list[list[str]] = []
-    seen: list[dict[str, str]] = [{} for _ in names]
+    seen: list[dict[str, str] | None] = [{} for _ in names]
 
     def flush() -> None:
         padded = (row if len(row) >= len(names) else row + [None] * (len(names) - len(row)) for row in chunk)
-        for column, known, cells in zip(columns, seen, zip(*padded, strict=False), strict=False):
-            column.extend(known.setdefault(cell, cell) for cell in cells)
+        for at, cells in zip(range(len(names)), zip(*padded, strict=False), strict=False):
+            known = seen[at]
+            if known is None:
+                columns[at].extend(cells)
+                continue
+            columns[at].extend([known.setdefault(cell, cell) for cell in cells])
+            if 2 * len(known) > len(columns[at]):  # hardly anything repeats here, such as costs
+                seen[at] = None
         chunk.clear()
 
     for row in reader:

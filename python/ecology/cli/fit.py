@@ -14,23 +14,29 @@ __all__ = ["command"]
 
 
 def command(
-    outcomes: Annotated[Path, typer.Argument(help="CSV or JSONL with prompt, model and score, gzipped or not.")],
+    outcomes: Annotated[
+        Path, typer.Argument(help="CSV, JSONL (gzipped or not) or Parquet with prompt, model and score.")
+    ],
     out: Annotated[Path, typer.Option(help="Where the router is written.")] = Path("router.safetensors"),
     target: Annotated[
         float, typer.Option(min=0.5, max=1.0, help="Quality to reach, as a share of the best model's.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and the fit.")] = 0,
+    population: Annotated[
+        Path | None, typer.Option(help="A description: refuse outcomes on what its models were trained on.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit and calibrate a router, judge it against the best single model and the best mixture, solve a cascade."""
     from dataclasses import asdict
 
+    from ..engine.description import read_description
     from ..routing import Router, read_outcomes
     from ..routing.solve import cascade_from_outcomes
 
     rows = read_outcomes(outcomes)
     with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes"):
-        router = Router.fit(rows, seed=seed)
+        router = Router.fit(rows, seed=seed, trained_on=None if population is None else read_description(population))
         digest = router.save(out)
     cascade = cascade_from_outcomes(rows, target, seed)
     if as_json:

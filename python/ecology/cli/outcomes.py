@@ -1,14 +1,18 @@
-"""`ecology outcomes collect`: how a user without outcomes gets them."""
+"""`ecology outcomes`: collect them if there are none, import what others have written, and look at a table."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import AsJson, File, Task
 from .output import console, print_json, steps
+
+if TYPE_CHECKING:
+    from ..routing import Outcomes
 
 __all__ = ["commands"]
 
@@ -95,3 +99,109 @@ def collect_outcomes(
     else:
         console.print("[yellow]nothing is left to learn from[/]: collect on texts that no model was trained on")
     return None
+
+
+class Source(StrEnum):
+    """Who wrote the files."""
+
+    ROUTELLM = "routellm"
+    ROUTERBENCH = "routerbench"
+    LITELLM = "litellm"
+    OPENAI = "openai"
+
+
+@commands.command("import")
+def import_outcomes(
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of RouteLLM.")],
+    source: Annotated[Source, typer.Option("--from", help="Who wrote them.")],
+    out: Annotated[Path, typer.Option(help="Where the outcomes are written: .csv, .jsonl, .gz, .parquet.")] = Path(
+        "outcomes.csv"
+    ),
+    score: Annotated[str | None, typer.Option(help="Logs: the key of the score, such as metadata.rating.")] = None,
+    scorer: Annotated[str | None, typer.Option(help="Logs: package.module:function of a row, to its score.")] = None,
+    task: Annotated[str | None, typer.Option(help="Logs: the key of the task.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Outcomes from the files of RouteLLM, RouterBench, LiteLLM's proxy, or requests and replies of OpenAI's API."""
+    from ..routing import Outcomes
+
+    logs = source in (Source.LITELLM, Source.OPENAI)
+    if not logs and (score is not None or scorer is not None or task is not None):
+        raise typer.BadParameter("--score, --scorer and --task are for logs: --from litellm or openai")
+    if score is not None and scorer is not None:
+        raise typer.BadParameter("give --score or --scorer, not both")
+    if source is Source.ROUTERBENCH and len(files) > 1:
+        raise typer.BadParameter("give one file of RouterBench")
+    if logs:
+        chosen = score if scorer is None else _function(scorer)
+        read = Outcomes.from_litellm if source is Source.LITELLM else Outcomes.from_openai
+        table = read(*files, score=chosen, task=task)
+    elif source is Source.ROUTELLM:
+        table = Outcomes.from_routellm(*files)
+    else:
+        table = Outcomes.from_routerbench(files[0])
+    table.write(out)
+    if as_json:
+        return print_json({"out": str(out)} | _facts(table))
+    console.print(f"{len(table)} outcomes in {out}", highlight=False)
+    _show(table)
+    console.print(f"next: [bold]ecology fit {out}[/]", highlight=False)
+    return None
+
+
+@commands.command("show")
+def show_outcomes(
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL, either gzipped, or Parquet; long or wide.")],
+    wide: Annotated[list[str] | None, typer.Option(help="Wide: a column of scores; repeat it for each.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Models, prompts, coverage, mean scores and costs of a table."""
+    import warnings
+
+    from ..routing import Outcomes
+
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # repeats are in the facts
+        table = Outcomes.read(file, wide=wide)
+    if as_json:
+        return print_json(_facts(table))
+    return _show(table)
+
+
+def _function(target: str) -> Any:
+    from ..backends import CallableBackend
+
+    return CallableBackend(kind="callable", target=target).load(Path.cwd())
+
+
+def _facts(table: Outcomes) -> dict[str, Any]:
+    return {
+        "outcomes": len(table),
+        "prompts": len(table.prompts),
+        "full": table.is_full,
+        "coverage": table.coverage,
+        "repeated": table.repeated,
+        "fields": table.fields,
+        "left_out": table.left_out,
+        "digest": table.digest,
+        "models": table.summary(),
+    }
+
+
+def _show(table: Outcomes) -> None:
+    from rich.table import Table
+
+    shown = Table("model", "outcomes", "of prompts", "mean score", "mean cost", "mean latency", box=None)
+    for row in table.summary():
+        cost, latency = row["cost_usd"], row["latency_ms"]
+        shown.add_row(
+            row["model"],
+            f"{row['outcomes']:,}",
+            f"{row['coverage']:.1%}",
+            f"{row['score']:.4f}",
+            "unknown" if cost is None else f"${cost:.6f}",
+            "unknown" if latency is None else f"{latency:.1f} ms",
+        )
+    console.print(shown)
+    console.print(
+        f"{table!r}".removeprefix("Outcomes(").removesuffix(")"), highlight=False, markup=False, soft_wrap=True
+    )

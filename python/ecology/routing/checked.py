@@ -98,7 +98,8 @@ class Checker:
         values = column if isinstance(column, list) else [None if each != each else each for each in column.tolist()]
         try:
             read = {value: _text(value) for value in dict.fromkeys(values)}
-            words = Words.of([read[value] for value in values])
+            changed = any(value is not text for value, text in read.items())
+            words = Words.of([read[value] for value in values] if changed else values)
         except TypeError:  # a list or a dictionary where text belongs
             words = Words.of([_text(value) for value in values])
         if required:

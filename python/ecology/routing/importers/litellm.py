@@ -58,7 +58,7 @@ def from_litellm(
             log.leave_out("failed")
             continue
         call = str(row.get("call_type") or "")
-        if call and not call.removeprefix("a").endswith(ASKS) and call != "anthropic_messages":
+        if call and not call.endswith(ASKS):
             log.leave_out("calls of another kind")
             continue
         cached = str(row.get("cache_hit") or "").lower() == "true"
