@@ -39,9 +39,9 @@ def test_tables_of_routellm_become_outcomes(run: Run, tmp_path: Path) -> None:
 def test_a_file_of_routerbench_becomes_outcomes(run: Run, tmp_path: Path) -> None:
     head = ["sample_id", "prompt", "eval_name", "small", "small|model_response", "small|total_cost"]
     table(tmp_path / "bench.csv", head, ["1", "['Why?']", "arc", 1.0, "['B']", 0.25])
-    facts = run("outcomes", "import", "--from", "routerbench", "bench.csv", "--json").json
+    facts = run("outcomes", "import", "--from", "routerbench", "bench.csv", "--rename", "small=s@1", "--json").json
     assert facts["out"] == "outcomes.csv" and facts["models"][0]["cost_usd"] == 0.25
-    assert list(Outcomes.read(tmp_path / "outcomes.csv")) == [Outcome("Why?", "small", 1.0, 0.25, task="arc")]
+    assert list(Outcomes.read(tmp_path / "outcomes.csv")) == [Outcome("Why?", "s@1", 1.0, 0.25, task="arc")]
 
 
 @pytest.mark.parametrize("source", ["openai", "litellm"])
@@ -67,6 +67,7 @@ def test_a_log_without_scores_says_how_to_give_them(run: Run, tmp_path: Path) ->
         (["--from", "openai", "a.csv", "--score", "x", "--scorer", "a:b"], "not both"),
         (["--from", "routerbench", "a.csv", "b.csv"], "one file of RouterBench"),
         (["--from", "nobody", "a.csv"], "nobody"),
+        (["--from", "routellm", "a.csv", "--rename", "gpt-4"], "OLD=NEW"),
         (["a.csv"], "--from"),
     ],
 )

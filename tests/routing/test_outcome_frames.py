@@ -148,6 +148,7 @@ def test_a_wide_file_is_the_long_one(tmp_path: Path) -> None:
 
 def test_named_columns_are_the_models_whatever_else_is_there() -> None:
     table = {"prompt": ["p"], "model": ["gold"], "score": [7], "a": [1], "b": [0], "seen": [1]}
+    assert list(Outcomes.read(table, wide="b")) == [Outcome("p", "b", 0.0)]
     assert list(Outcomes.read(table, wide=["b", "a", "b"])) == [Outcome("p", "b", 0.0), Outcome("p", "a", 1.0)]
 
 
@@ -169,9 +170,9 @@ def test_wide_is_long_for_any_cells(cells: list[tuple[Any, ...]]) -> None:
     wide = {"prompt": prompts, **scores, "a|cost_usd": costs}
     if not rows:
         with pytest.raises(OutcomesError, match="no rows"):
-            Outcomes.read(wide, wide="cab")
+            Outcomes.read(wide, wide=list("cab"))
     else:
-        assert Outcomes.read(wide, wide="cab") == Outcomes.read(rows)
+        assert Outcomes.read(wide, wide=list("cab")) == Outcomes.read(rows)
 
 
 # a wide table, what `wide` names → the places of what is wrong with it
@@ -180,6 +181,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str] | None, list[str]]] = {
     "a slip in words": ({"a": [1, "x"], "b": [0, 1]}, None, ["column a"]),
     "named, a score above 1": ({"a": [1, 2], "b": [0, 1]}, ["a", "b"], ["row 1.a"]),
     "no such column": ({"a": [1, 0]}, ["a", "c"], ["column c"]),
+    "no column named": ({"a": [1, 0]}, [], ["wide"]),
     "a cost below 0": ({"a": [1, 0], "a|cost_usd": [1, -1]}, None, ["row 1.a|cost_usd"]),
     "an empty prompt": ({"a": [1, 0], "prompt": ["p", ""]}, None, ["row 1.prompt"]),
     "no scores": ({"note": ["x", "y"]}, None, ["column model", "column score"]),

@@ -168,11 +168,23 @@ def test_a_repeated_pair_is_warned_about_and_the_last_counts() -> None:
 
 def test_a_model_never_seen_is_told_with_those_that_were() -> None:
     made = table([Outcome("hi", "a@1", 1.0), Outcome("hi", "b@1", 1.0)])
-    for ask in (lambda: made.of_models(["a@1", "x@1", "y@1"]), lambda: made.matrix(models=["x@1", "y@1"])):
+    asks = [
+        lambda: made.of_models(["a@1", "x@1", "y@1"]),
+        lambda: made.matrix(models=["x@1", "y@1"]),
+        lambda: made.renamed({"a@1": "z@1", "x@1": "z@1", "y@1": "z@1"}),
+    ]
+    for ask in asks:
         with pytest.raises(OutcomesError, match=r"there are outcomes of: a@1, b@1") as caught:
             ask()
         assert [violation.place for violation in caught.value.violations] == ["model x@1", "model y@1"]
     assert made.of_models(["b@1"]).models == ["b@1"]
+
+
+def test_renamed_models_keep_their_outcomes() -> None:
+    made = table([Outcome("hi", "a", 1.0), Outcome("hi", "b", 0.0), Outcome("why", "c", 0.5)])
+    again = made.renamed({"a": "z@1", "c": "b"})
+    assert [(one.model, one.score) for one in again] == [("z@1", 1.0), ("b", 0.0), ("b", 0.5)]
+    assert again.models == ["b", "z@1"] and made.models == ["a", "b", "c"]
 
 
 def test_a_model_that_nobody_can_learn_from_is_told() -> None:

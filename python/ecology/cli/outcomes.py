@@ -120,6 +120,7 @@ def import_outcomes(
     score: Annotated[str | None, typer.Option(help="Logs: the key of the score, such as metadata.rating.")] = None,
     scorer: Annotated[str | None, typer.Option(help="Logs: package.module:function of a row, to its score.")] = None,
     task: Annotated[str | None, typer.Option(help="Logs: the key of the task.")] = None,
+    rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW: another name for a model; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Outcomes from the files of RouteLLM, RouterBench, LiteLLM's proxy, or requests and replies of OpenAI's API."""
@@ -132,6 +133,9 @@ def import_outcomes(
         raise typer.BadParameter("give --score or --scorer, not both")
     if source is Source.ROUTERBENCH and len(files) > 1:
         raise typer.BadParameter("give one file of RouterBench")
+    if any(not all(each.partition("=")) for each in rename or ()):
+        raise typer.BadParameter("--rename is OLD=NEW, such as gpt-4=large@1")
+    names = dict(each.rsplit("=", 1) for each in rename or ())
     if logs:
         chosen = score if scorer is None else _function(scorer)
         read = Outcomes.from_litellm if source is Source.LITELLM else Outcomes.from_openai
@@ -140,6 +144,7 @@ def import_outcomes(
         table = Outcomes.from_routellm(*files)
     else:
         table = Outcomes.from_routerbench(files[0])
+    table = table.renamed(names)
     table.write(out)
     if as_json:
         return print_json({"out": str(out)} | _facts(table))

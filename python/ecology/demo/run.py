@@ -170,7 +170,15 @@ def _outcomes(tiers: list[Tier], train: Corpus, val: Corpus, costs: dict[str, fl
         for split, part, scores in ((TRAIN, train, tier.train_scores), (VAL, val, tier.val_scores)):
             correct = tier.correct(scores, part)
             outcomes += [
-                Outcome(text, f"{tier.name}@1", float(right), latency_ms=costs[tier.name], task=TASK, split=split)
+                Outcome(
+                    text,
+                    f"{tier.name}@1",
+                    float(right),
+                    latency_ms=costs[tier.name],
+                    task=TASK,
+                    split=split,
+                    fold="out-of-fold" if split == TRAIN else None,
+                )
                 for text, right in zip(part.texts, correct, strict=True)
             ]
     return outcomes

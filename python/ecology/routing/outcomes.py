@@ -20,10 +20,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import OutcomesError, Violation
-from .checked import Checker
-from .columns import columns_of
 from .outcome import NAMES, NUMBERS, REQUIRED, TEXTS, WHOLE, Outcome
-from .wide import melted, wide_models
+from .reading import read_parts
 from .words import Words
 
 if TYPE_CHECKING:
@@ -105,27 +103,7 @@ class Outcomes(Sequence[Outcome]):
         Raises:
             ArtifactError, MissingExtra, OutcomesError: as `read`.
         """
-        columns, strays = columns_of(source)
-        checker = Checker(len(next(iter(columns.values()), ())), strays)
-        models = wide_models(columns, wide, checker)
-        if columns and any(len(column) for column in columns.values()):
-            for name in REQUIRED[:1] if models is not None else REQUIRED:
-                if name not in columns:
-                    fix = "every row has prompt, model and score, or prompt and a column of scores per model"
-                    checker.wrong(f"column {name}", "there is no such column", fix)
-        if models is not None and "prompt" in columns and models:
-            prompt, model, numbers, texts = melted(columns, models, checker)
-        else:
-            words = {name: checker.text(name, columns[name]) for name in ("prompt", "model") if name in columns}
-            numbers = {name: checker.number(name, columns[name]) for name in NUMBERS if name in columns}
-            texts = {name: checker.text(name, columns[name]) for name in TEXTS[2:] if name in columns}
-            checker.done()
-            prompt, model = words["prompt"], words["model"]
-        checker.done()
-        outcomes = cls(prompt, model, numbers, texts, left_out)
-        if not len(outcomes):
-            Checker(0).done()
-        return outcomes
+        return cls(*read_parts(source, wide), left_out)
 
     @staticmethod
     def from_routellm(*paths: str | os.PathLike[str], **options: Any) -> Outcomes:
@@ -294,6 +272,15 @@ class Outcomes(Sequence[Outcome]):
         """What an importer could not use: reason → rows."""
         return dict(self._left_out)
 
+    def _known(self, models: Iterable[str]) -> list[int]:
+        """The codes of models."""
+        known = {model: code for code, model in enumerate(self._model.values)}
+        asked = list(models)
+        if absent := [model for model in asked if model not in known]:
+            fix = f"there are outcomes of: {', '.join(known)}"
+            raise OutcomesError([Violation(f"model {model}", "it has no outcome", fix) for model in absent])
+        return [known[model] for model in asked]
+
     def _pairs(self) -> int:
         import numpy as np
 
@@ -312,11 +299,21 @@ class Outcomes(Sequence[Outcome]):
         """
         import numpy as np
 
-        known = {model: code for code, model in enumerate(self._model.values)}
-        if absent := [model for model in models if model not in known]:
-            fix = f"there are outcomes of: {', '.join(known)}"
-            raise OutcomesError([Violation(f"model {model}", "it has no outcome", fix) for model in absent])
-        return self.take(np.isin(self._model.codes, [known[model] for model in models]))
+        return self.take(np.isin(self._model.codes, self._known(models)))
+
+    def renamed(self, models: Mapping[str, str]) -> Outcomes:
+        """The same outcomes under other names of models: a population's `name@version` for a benchmark's name.
+
+        >>> Outcomes.read({"prompt": ["hi"], "gpt-4": [1]}).renamed({"gpt-4": "large@1"}).models
+        ['large@1']
+
+        Raises:
+            OutcomesError: a model has no outcome.
+        """
+        self._known(models)
+        names = [models.get(name, name) for name in self._model.values]
+        model = Words.of([names[code] for code in self._model.codes.tolist()])
+        return Outcomes(self._prompt, model, self._numbers, self._texts, self._left_out)
 
     def split(self, validation_share: float = 0.2, seed: int = 0) -> tuple[Outcomes, Outcomes]:
         """Train and validation outcomes. A prompt is in one of them with all its models.

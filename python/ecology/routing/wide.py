@@ -40,6 +40,9 @@ def wide_models(columns: Columns, wide: Sequence[str] | None, checker: Checker) 
     no scores is told: it may be a model with a mistake, or no model at all.
     """
     if wide is not None:
+        wide = [wide] if isinstance(wide, str) else list(wide)
+        if not wide:
+            checker.wrong("wide", "it names no column", "name the columns of scores")
         for model in wide:
             if model not in columns:
                 checker.wrong(f"column {model}", "there is no such column", f"there are: {', '.join(columns)}")
