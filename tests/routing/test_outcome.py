@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecology.errors import OutcomesError
-from ecology.routing import Outcome, to_outcomes
+from ecology.routing import Outcome, Outcomes, to_outcomes
 
 GOOD = {"prompt": "hi", "model": "a@1", "score": 1}
 OUTCOMES = [
@@ -80,6 +82,9 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "score is a list": (GOOD | {"score": [1]}, ["row 1.score"]),
     "cost is a truth in words": (GOOD | {"cost_usd": "true"}, ["row 1.cost_usd"]),
     "blank prompt": (GOOD | {"prompt": " \n"}, ["row 1.prompt"]),
+    "prompt of bytes": (GOOD | {"prompt": b"hi"}, ["row 1.prompt"]),
+    "prompt of messages": (GOOD | {"prompt": [{"role": "user", "content": "hi"}]}, ["row 1.prompt"]),
+    "task of many": (GOOD | {"task": ["a", "b"]}, ["row 1.task"]),
     "lone surrogate": (GOOD | {"prompt": "hi \ud800"}, ["row 1.prompt"]),
     "lone surrogate in a task": (GOOD | {"task": "\udfff"}, ["row 1.task"]),
     "a list": (["hi", "a@1", 1], ["row 1"]),
@@ -122,3 +127,26 @@ def test_no_rows_is_an_error(rows: Any) -> None:
 def test_what_is_no_table_is_refused(rows: Any, said: str) -> None:
     with pytest.raises(OutcomesError, match=said):
         to_outcomes(rows)
+
+
+junk = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3)
+    | st.lists(st.integers(), max_size=2) | st.dictionaries(st.text(max_size=2), st.none(), max_size=1)
+    | st.datetimes() | st.decimals() | st.complex_numbers() | st.sampled_from(["1", "true", "nan", "inf", "\ud800", ""])
+)  # fmt: skip
+names = st.sampled_from([*Outcome.__slots__, "a", "a|cost_usd", "b", "id", ""])
+
+
+@given(rows=st.lists(st.dictionaries(names, junk, max_size=6) | junk, max_size=4))
+@settings(deadline=None, max_examples=300)
+def test_whatever_is_given_is_a_table_or_a_list_of_what_is_wrong(rows: list[Any]) -> None:
+    columns = {name: [row.get(name) if isinstance(row, dict) else row for row in rows] for name in Outcome.__slots__}
+    wide = dict.fromkeys(("a", "b"), columns["score"]) | {"prompt": columns["prompt"]}
+    for source in (rows, columns, wide):
+        try:
+            table = Outcomes.of_log(source)
+        except OutcomesError as error:
+            assert error.violations and all(str(violation) for violation in error.violations)
+        else:
+            assert len(table) and 0 <= table.numbers("score").min() <= table.numbers("score").max() <= 1
+            assert all(prompt.strip() for prompt in table.prompts)

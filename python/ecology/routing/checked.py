@@ -10,6 +10,7 @@ import heapq
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutcomesError, Violation
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Checker", "number_of", "numbers_of"]
 
 MOST_VIOLATIONS = 20
+NO_TEXT = object()
 TRUTHS = {"true": 1.0, "false": 0.0}
 # name → (what a value that is not in it is not, what to do)
 NOT = {
@@ -95,13 +97,20 @@ class Checker:
 
         self._column += 1
         required = name in REQUIRED
-        values = column if isinstance(column, list) else [None if each != each else each for each in column.tolist()]
+        values = column if isinstance(column, list) else column.tolist()
         try:
             read = {value: _text(value) for value in dict.fromkeys(values)}
             changed = any(value is not text for value, text in read.items())
-            words = Words.of([read[value] for value in values] if changed else values)
-        except TypeError:  # a list or a dictionary where text belongs
-            words = Words.of([_text(value) for value in values])
+            texts = [read[value] for value in values] if changed else values
+        except TypeError:  # what is no key of a dictionary is no text either
+            texts = [_text(value) for value in values]
+        wrong = [row for row, text in enumerate(texts) if text is NO_TEXT]
+        if wrong:
+            told = np.array(wrong)
+            self._tell(told, name, lambda row: (f"{_shown(values[row])} is not text", "decode or render it first"))
+            for row in wrong:
+                texts[row] = "…"
+        words = Words.of(texts)
         if required:
             self._tell(np.flatnonzero(words.codes < 0), name, _missing)
         blank = [number for number, value in enumerate(words.values) if value.isspace()] if required else []
@@ -200,13 +209,18 @@ def _seconds(moment: datetime) -> float:
 
 
 def _is_nothing(value: Any) -> bool:
-    return value is None or value == "" or type(value).__name__ in ("NAType", "NaTType")
+    return value is None or (isinstance(value, str) and not value) or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any) -> Any:
+    """A text, None, or NO_TEXT."""
+    if _is_nothing(value):
+        return None
     if isinstance(value, str):
-        return value or None
-    if _is_nothing(value) or value != value:
+        return value
+    if not isinstance(value, Real):
+        return NO_TEXT
+    if value != value:
         return None
     # A fold that pandas has made a float of, because another row has none.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -222,5 +236,5 @@ def _broken(values: list[str]) -> list[int]:
 
 
 def _shown(value: Any) -> str:
-    shown = repr(value.item() if hasattr(value, "item") else value)
+    shown = repr(value.item() if getattr(value, "ndim", None) == 0 else value)
     return shown if len(shown) <= 80 else shown[:77] + "…"
