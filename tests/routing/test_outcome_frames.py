@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -193,6 +194,11 @@ def test_what_is_wrong_with_a_wide_table_is_told(columns: Any, wide: Any, places
     with pytest.raises(OutcomesError) as caught:
         Outcomes.read({"prompt": ["p", "q"]} | columns, wide=wide)
     assert [violation.place for violation in caught.value.violations] == places
+
+
+def test_doubtful_numbers_are_told_with_the_columns_that_are_not() -> None:
+    with pytest.raises(OutcomesError, match=re.escape("column tokens") + r".*wide=\['a', 'b'\]"):
+        Outcomes.read({"prompt": ["p", "q"], "a": [1, 0], "tokens": [17, 3], "b": [0.5, 1]})
 
 
 def test_a_table_without_prompts_is_told_once() -> None:

@@ -30,7 +30,6 @@ __all__ = ["melted", "wide_models"]
 SEPARATOR = "|"
 # What tables number their rows by: numbers, but nobody's scores.
 IDENTIFIERS = {"", "id", "idx", "index", "row", "sample_id", "question_id", "Unnamed: 0"}
-ADVICE = "name the columns of scores: wide=[…]"
 
 
 def wide_models(columns: Columns, wide: Sequence[str] | None, checker: Checker) -> list[str] | None:
@@ -58,8 +57,10 @@ def wide_models(columns: Columns, wide: Sequence[str] | None, checker: Checker) 
         if kind is not None:
             (models if kind else doubtful).append(name)
     if models:
+        shown = ", ".join(map(repr, models[:3])) + (", …" if len(models) > 3 else "")
         for name in doubtful:
-            checker.wrong(f"column {name}", "it has numbers outside [0, 1] in a table without the column model", ADVICE)
+            problem = "it has numbers outside [0, 1] in a table without the column model"
+            checker.wrong(f"column {name}", problem, f"name the columns of scores: wide=[{shown}]")
     return models or None
 
 
