@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     "AlreadyRegistered": ({"model": "a@1", "digest": "sha256:aa"}, "give the change a new version"),
     "UnknownModel": ({"model": "smal", "known": ["small@1", "large@2"]}, "small@1? known: small@1, large@2"),
     "OutcomesError": ({"violations": [Violation("row 1.score", "2 is too much", "scale scores")]}, "(scale scores)"),
+    "MetricsError": ({"violations": [Violation("gain", "it is empty", "give one row or more")]}, "one row or more)"),
     "InvalidRequest": ({"problem": "a Request holds its constraints; give none beside it"}, "give none beside it"),
     "EmptyInput": ({}, "send some text"),
     "InputTooLarge": ({"input_bytes": 11, "limit_bytes": 10}, "or raise `limits.input_bytes` in the policy"),

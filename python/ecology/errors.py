@@ -11,6 +11,7 @@
     │   │   ├── AlreadyRegistered
     │   │   └── UnknownModel
     │   ├── OutcomesError        a table of outcomes cannot teach a router
+    │   ├── MetricsError         a metric was asked of numbers that it is not defined for
     │   ├── InvalidRequest       the request itself
     │   │   ├── EmptyInput
     │   │   ├── InputTooLarge
@@ -60,6 +61,7 @@ __all__ = [
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "MetricsError",
     "MissingExtra",
     "Never",
     "NoEligibleModel",
@@ -228,6 +230,16 @@ class OutcomesError(Never):
 
     def __str__(self) -> str:
         return "the outcomes cannot be used:" + "".join(f"\n  {v}" for v in self.violations)
+
+
+@dataclass(eq=False)
+class MetricsError(Never):
+    """Numbers that cannot be measured; `violations` has all reasons."""
+
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        return "this cannot be measured:" + "".join(f"\n  {v}" for v in self.violations)
 
 
 # --- requests ---------------------------------------------------------------------------------------------
