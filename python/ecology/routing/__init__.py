@@ -1,6 +1,7 @@
-"""Which model for which prompt: outcomes, and routers that learn from them."""
+"""Which model for which prompt: outcomes, routers that learn from them, and what those are worth."""
 
+from .evaluation import Evaluation, evaluate
 from .outcome import Outcome, read_outcomes, to_outcomes, write_outcomes
 from .router import Router
 
-__all__ = ["Outcome", "Router", "read_outcomes", "to_outcomes", "write_outcomes"]
+__all__ = ["Evaluation", "Outcome", "Router", "evaluate", "read_outcomes", "to_outcomes", "write_outcomes"]

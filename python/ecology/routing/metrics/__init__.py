@@ -11,7 +11,7 @@ and does not change when the rows change places. `ecology.routing.evaluate` comp
 """
 
 from .bootstrap import Interval, bootstrap, paired_bootstrap
-from .calibration import Bins, brier, ece, ece_floor, reliability
+from .calibration import Bins, bin_of, brier, ece, ece_floor, reliability
 from .exchange import Trade, choose, exchange_rates, trade
 from .hull import aiq, cost_to_reach, frontier, score_at
 from .pair import PairCurve, apgr, cpt, pair_curve
@@ -28,6 +28,7 @@ __all__ = [
     "apgr",
     "aurc",
     "best_single",
+    "bin_of",
     "bootstrap",
     "brier",
     "choose",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .inputs import Floats, Inputs
 
-__all__ = ["Binning", "Bins", "brier", "ece", "ece_floor", "reliability"]
+__all__ = ["Binning", "Bins", "bin_of", "brier", "ece", "ece_floor", "reliability"]
 
 Binning = Literal["mass", "width"]
 BINS = 15  # as Guo et al. 2017
@@ -45,7 +45,7 @@ def reliability(confidence: Any, outcome: Any, bins: int = BINS, binning: Binnin
         MetricsError: shapes that do not fit, NaN, numbers outside [0, 1], no rows, no bins.
     """
     given, happened = _read(confidence, outcome, bins, binning)
-    at = _bins(given, bins, binning)
+    at = bin_of(given, bins, binning)
     order = np.lexsort((happened, given))  # summed in one order, whatever the order of the rows
     count, confidences, outcomes = _sums(at[order], given[order], happened[order], bins)
     some = count > 0
@@ -97,7 +97,7 @@ def ece_floor(
         inputs.wrong("rounds", f"{rounds} samples", "give 1 or more")
         inputs.done()
     given = np.sort(given)
-    at = _bins(given, bins, binning)
+    at = bin_of(given, bins, binning)
     generator = np.random.default_rng(seed)
     starts = np.flatnonzero(np.diff(at, prepend=-1))  # sorted by confidence, so bins are runs
     expected = np.add.reduceat(given, starts)
@@ -138,8 +138,12 @@ def _read(confidence: Any, outcome: Any, bins: int, binning: str) -> tuple[Float
     return given, happened
 
 
-def _bins(confidence: Floats, bins: int, binning: str) -> npt.NDArray[np.intp]:
-    """The bin of each row, [rows]."""
+def bin_of(confidence: Floats, bins: int = BINS, binning: Binning = "mass") -> npt.NDArray[np.intp]:
+    """The bin of each row, [rows], 0 to bins − 1; of values that were checked already.
+
+    >>> bin_of(np.array([0.9, 0.1, 0.1, 0.5]), 2).tolist(), bin_of(np.array([0.9, 0.1, 1.0]), 2, "width").tolist()
+    ([1, 0, 0, 1], [1, 0, 1])
+    """
     if binning == "width":
         return np.minimum((confidence * bins).astype(np.intp), bins - 1)
     before = np.searchsorted(np.sort(confidence), confidence, side="left")
