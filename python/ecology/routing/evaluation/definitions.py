@@ -71,8 +71,8 @@ DEFINITIONS: dict[str, Definition] = {
         "ECE, bins of equal mass",
         "lower",
         "Mean distance of confidence and score over 15 bins of equally many (prompt, model) pairs. Read it beside its "
-        "floor, what a perfectly calibrated score measures on as many; resampling shifts it upwards, and so may its "
-        "interval.",
+        "floor, what a perfectly calibrated score measures on as many. Resampling shifts it upwards, so that its "
+        "interval may lie above it.",
     ),
     "ece_width": Definition(
         "ECE, bins of equal width",

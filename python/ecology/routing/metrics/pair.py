@@ -72,10 +72,13 @@ def pair_curve(gain: Any, strong: Any, weak: Any, points: int | None = POINTS) -
     if points is None:
         first = np.searchsorted(ascending, np.unique(ascending), side="left")
     else:
-        edges = np.quantile(gain, np.linspace(0.0, 1.0, points + 1))
-        kept = np.unique(edges)
+        # Edge k lies at place k (n − 1) / points of the sorted gains. Who reaches an edge between two gains reaches the
+        # higher one: so the place is rounded up, in integers, and no interpolated float can miss its own row.
+        places = np.arange(points + 1) * (n - 1)
+        below, above = ascending[places // points], ascending[-(-places // points)]
+        equal = (below[:-1] == above[1:]).any()
         # The last edge is the highest gain, and nothing is above it: that is the point of share 0, added below.
-        first = np.searchsorted(ascending, kept if len(kept) < len(edges) else edges[:-1], side="left")
+        first = np.searchsorted(ascending, above if equal else above[:-1], side="left")
     # Summed in the order of gain and difference, so that rows in another order give the same bits.
     difference = strong - weak
     ranked = difference[np.lexsort((difference, gain))][::-1]
