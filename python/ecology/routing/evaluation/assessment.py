@@ -137,7 +137,7 @@ def _enough(matrix: Matrix, whole: npt.NDArray[np.bool_], warnings: list[str]) -
         found = f"{n} of {len(matrix.prompts)} prompts were answered by every model, at least {LEAST} are needed"
         raise OutcomesError([Violation("outcomes", found, "collect more")])
     if n < len(matrix.prompts):
-        warnings.append(f"{len(matrix.prompts) - n} prompts were not answered by every model: left out")
+        warnings.append(f"not answered by every model, and left out: {len(matrix.prompts) - n} of the prompts")
     if n < FEW:
         warnings.append(f"{n} prompts are few: the intervals are wide, and repeated splits would say more")
 

@@ -101,7 +101,7 @@ class Sample:
         if self.spread and low < high:
             found["aiq"] = metrics.aiq(cost, score, low, high)
             found["aiq_singles"] = metrics.aiq(prices, singles, low, high)
-            found["aiq_gain"] = found["aiq"] - found["aiq_singles"]
+            found["aiq_gain"] = _minus(found["aiq"], found["aiq_singles"])
             found["aiq_oracle"] = metrics.aiq(oracle_cost, oracle_score, low, high)
             for percent in (95, 98, 100):
                 reached = metrics.cost_to_reach(cost, score, percent / 100 * singles[best])
@@ -112,5 +112,10 @@ class Sample:
             curve = metrics.score_at(cost, score, self.grid)
             found |= {f"curve:{at}": float(value) for at, value in enumerate(curve)}
         for name, (scored, spent) in policies.items():
-            found |= {f"score:{name}": scored, f"cost:{name}": spent, f"below:{name}": served - scored}
+            found |= {f"score:{name}": scored, f"cost:{name}": spent, f"below:{name}": _minus(served, scored)}
         return found
+
+
+def _minus(a: float, b: float) -> float:
+    """The difference, without what rounding left of equal numbers: nothing may be beaten by a last bit."""
+    return a - b if abs(a - b) > 1e-12 else 0.0
