@@ -30,6 +30,8 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Measure a router: quality, cost, ranking and calibration beside best single, mixture, random and oracle."""
+    from dataclasses import replace
+
     from ..errors import ArtifactError
     from ..routing import Router, evaluate, read_outcomes
 
@@ -49,6 +51,7 @@ def command(
             seed=seed,
             progress=tell,
         )
+    found = replace(found, by=by)  # the column's name, also where its values were read here
     if html is not None:
         _write(html, found.to_html())
     if as_json:
