@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,12 +43,13 @@ def curves_of(sample: Sample, found: Mapping[str, Interval]) -> dict[str, dict[s
         curves["settings"] = {"rate": sample.trade.rates.tolist(), "cost": cost.tolist(), "score": score.tolist()}
         random = [metrics.random_score(prices, singles, budget) for budget in sample.grid.tolist()]
         curves["random"] = {"cost": sample.grid.tolist(), "score": random}
-        band = [found[f"curve:{at}"] for at in range(len(sample.grid))]
+        blind = metrics.mixture_score(prices, singles, sample.grid)
+        band = [found[f"above:{at}"] for at in range(len(sample.grid))]
         curves["band"] = {
             "cost": sample.grid.tolist(),
-            "score": [each.value for each in band],
-            "low": [each.low for each in band],
-            "high": [each.high for each in band],
+            "score": (blind + [each.value for each in band]).tolist(),
+            "low": (blind + [each.low for each in band]).tolist(),
+            "high": (blind + [each.high for each in band]).tolist(),
         }
     pair = sample.scores[:, sample.strong], sample.scores[:, sample.weak]
     for name, gain in (("pair", sample.gain), ("pair_oracle", pair[0] - pair[1])):
@@ -55,7 +57,9 @@ def curves_of(sample: Sample, found: Mapping[str, Interval]) -> dict[str, dict[s
         curves[name] = {"share": curve.share.tolist(), "score": curve.score.tolist()}
     for name, confidence in (("risk", sample.served_confidence), ("risk_best", sample.served_score)):
         coverage, risk = metrics.risk_coverage(confidence, sample.served_score)
-        at = np.unique(np.linspace(0, len(coverage) - 1, 200).astype(int))
+        # From 2 % on: the risk of the first few prompts is 0 or 1, and would be all that one sees.
+        first = min(math.ceil(0.02 * len(coverage)), len(coverage)) - 1
+        at = np.unique(np.linspace(first, len(coverage) - 1, 200).astype(int))
         curves[name] = {"coverage": coverage[at].tolist(), "risk": risk[at].tolist()}
     counts, edges = np.histogram(sample.served_confidence, bins=20, range=(0.0, 1.0))
     curves["confidence"] = {"from": edges[:-1].tolist(), "count": counts.tolist()}

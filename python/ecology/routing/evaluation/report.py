@@ -166,14 +166,15 @@ def _curves(e: Evaluation) -> str:
     if trade is not None:
         parts.append(
             "<h2>Cost and quality</h2><p class='soft'>Each point of the router's curve is one rate at which it gives "
-            "quality for money; the band is the 95 % interval at that cost. On the dashed line are the fixed mixtures "
-            f"of models, which read no prompt: a router has to be above it.</p><figure>{trade.html()}</figure>"
+            "quality for money. On the dashed line are the fixed mixtures of models, which read no prompt: a router "
+            "has to be above it, and so has its band, the paired 95 % interval of its distance from that line.</p>"
+            f"<figure>{trade.html()}</figure>"
         )
     parts.append(
         f"<h2>{escape(e.strong)} over {escape(e.weak)}; and answering only where sure</h2><div class='two'><figure>"
         "<p class='soft'>Score when the prompts with the highest expected gain go to the strong model. APGR is the "
         f"area between weak and strong under this curve.</p>{pair_chart(e).html()}</figure><figure><p class='soft'>"
-        "Mean loss of the prompts that it is most sure of. Flat would be a confidence that knows nothing, the lower "
+        "Mean loss of the prompts that it is most sure of, from 2 % of them on. Flat would be a confidence that knows nothing, the lower "
         f"curve is the best order there is.</p>{risk_chart(e).html()}</figure></div>"
     )
     return "".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,20 +67,21 @@ class Sample:
         return np.asarray(gaps, dtype=np.float64).reshape(n, 15)
 
     def measure(self, rows: npt.NDArray[np.intp]) -> Mapping[str, float]:
-        """All metrics, the policies (`score:…`, `cost:…`, `below:…`) and the router's curve (`curve:…`) of `rows`."""
+        """All metrics of `rows`; policies as `score:…`, `cost:…`, `below:…`; the curve over the mixtures as `above:…`."""
         n, m = self.scores.shape
         share = np.bincount(rows, minlength=n) / len(rows)
-        strong, weak, gain = self.scores[rows, self.strong], self.scores[rows, self.weak], self.gain[rows]
-        found = {"apgr": metrics.apgr(gain, strong, weak)}
+        curve = metrics.pair_curve(self.gain[rows], self.scores[rows, self.strong], self.scores[rows, self.weak])
+        found = {"apgr": curve.area}
         for percent in (20, 50, 80):
-            found[f"cpt_{percent}"] = metrics.cpt(gain, strong, weak, percent / 100)
+            found[f"cpt_{percent}"] = curve.share_to_recover(percent / 100)
         found |= self._money(rows, share)
         found["ece_mass"], found["ece_width"] = (float(np.abs(share @ gaps).sum() / m) for gaps in self.gaps.values())
         found["brier"] = float(share @ self.squared)
         sure, right = self.served_confidence[rows], self.served_score[rows]
-        found["aurc"], found["aurc_best"] = metrics.aurc(sure, right), metrics.aurc(right, right)
-        for percent in (50, 80):
-            found[f"selective_{percent}"] = metrics.selective_score(sure, right, percent / 100)
+        _, risk = metrics.risk_coverage(sure, right)
+        found["aurc"], found["aurc_best"] = float(risk.mean()), metrics.aurc(right, right)
+        for percent in (50, 80):  # `metrics.selective_score`, off the curve that is there already
+            found[f"selective_{percent}"] = float(1.0 - risk[math.ceil(percent / 100 * len(risk) - 1e-9) - 1])
         alone = float(share @ self.alone)
         found["singleton_recall"] = float(share @ self.found) / alone if alone > 0 else float("nan")
         return found
@@ -109,8 +111,9 @@ class Sample:
             policies["mixture"] = (float(metrics.mixture_score(prices, singles, paid)), paid)
             policies["random"] = (metrics.random_score(prices, singles, paid), paid)
             policies["oracle at equal cost"] = (float(metrics.score_at(oracle_cost, oracle_score, paid)), paid)
-            curve = metrics.score_at(cost, score, self.grid)
-            found |= {f"curve:{at}": float(value) for at, value in enumerate(curve)}
+            # Above the mixtures at each budget, paired: how hard the prompts are moves both alike.
+            above = metrics.score_at(cost, score, self.grid) - metrics.mixture_score(prices, singles, self.grid)
+            found |= {f"above:{at}": float(value) for at, value in enumerate(above)}
         for name, (scored, spent) in policies.items():
             found |= {f"score:{name}": scored, f"cost:{name}": spent, f"below:{name}": _minus(served, scored)}
         return found

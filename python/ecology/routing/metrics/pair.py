@@ -40,6 +40,24 @@ class PairCurve:
         gap = self.strong - self.weak
         return (self.score - self.weak) / gap if gap > 0 else np.full(len(self.score), np.nan)
 
+    @property
+    def area(self) -> float:
+        """The area under `recovered` over `share`: APGR."""
+        return float(np.trapezoid(self.recovered, self.share))
+
+    def share_to_recover(self, target: float) -> float:
+        """The least share at which `target` of the gap is recovered: CPT; NaN without a gap."""
+        recovered, share = self.recovered, self.share
+        if np.isnan(recovered[0]):
+            return float("nan")
+        # All of the gap is recovered at share 1, up to rounding.
+        reached = np.flatnonzero(recovered >= target - 1e-12)
+        at = int(reached[0]) if len(reached) else len(share) - 1
+        if at == 0:
+            return float(share[0])
+        step = (target - recovered[at - 1]) / (recovered[at] - recovered[at - 1])
+        return float(share[at - 1] + min(float(step), 1.0) * (share[at] - share[at - 1]))
+
 
 def pair_curve(gain: Any, strong: Any, weak: Any, points: int | None = POINTS) -> PairCurve:
     """What is scored when the prompts of the highest gain go to the strong model, at a range of thresholds.
@@ -102,8 +120,7 @@ def apgr(gain: Any, strong: Any, weak: Any, points: int | None = POINTS) -> floa
 
     Arguments and errors are those of `pair_curve`.
     """
-    curve = pair_curve(gain, strong, weak, points)
-    return float(np.trapezoid(curve.recovered, curve.share))
+    return pair_curve(gain, strong, weak, points).area
 
 
 def cpt(gain: Any, strong: Any, weak: Any, target: float, points: int | None = POINTS) -> float:
@@ -128,14 +145,4 @@ def cpt(gain: Any, strong: Any, weak: Any, target: float, points: int | None = P
     inputs = Inputs()
     inputs.number("target", target, 0.0, 1.0)
     inputs.done()
-    curve = pair_curve(gain, strong, weak, points)
-    recovered, share = curve.recovered, curve.share
-    if np.isnan(recovered[0]):
-        return float("nan")
-    # All of the gap is recovered at share 1, up to rounding.
-    reached = np.flatnonzero(recovered >= target - 1e-12)
-    at = int(reached[0]) if len(reached) else len(share) - 1
-    if at == 0:
-        return float(share[0])
-    step = (target - recovered[at - 1]) / (recovered[at] - recovered[at - 1])
-    return float(share[at - 1] + min(float(step), 1.0) * (share[at] - share[at - 1]))
+    return pair_curve(gain, strong, weak, points).share_to_recover(target)
