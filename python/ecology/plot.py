@@ -190,6 +190,8 @@ def _names(
     """
     parts = []
     for at, name in enumerate(series.names):
+        if not (name and math.isfinite(series.x[at]) and math.isfinite(series.y[at])):
+            continue
         x, y = at_x(series.x[at]), at_y(series.y[at])
         short = name if len(name) <= 28 else name[:27] + "…"
         wide = 6.2 * len(short)

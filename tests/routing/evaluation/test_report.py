@@ -89,6 +89,10 @@ def test_everything_that_was_measured_is_shown(found: Evaluation, page: Page) ->
 def test_a_notebook_shows_the_same_without_the_numbers(found: Evaluation) -> None:
     html = found._repr_html_()
     assert Page(html).text and "<script" not in html and "<html" not in html
+    rules = re.sub(r"@media[^{]*\{", "", html.partition("<style>")[2].partition("</style>")[0])
+    selectors = [part.strip() for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",")]
+    assert len(selectors) > 30
+    assert [part for part in selectors if not part.startswith((".eco", "body.eco"))] == [], "rules of its own only"
 
 
 def test_names_from_data_are_text() -> None:

@@ -27,7 +27,9 @@ def trade_chart(e: Evaluation) -> Chart | None:
 
     singles, router, band = e.curves["singles"], e.curves["router"], e.curves["band"]
     label = "mean cost, US dollars per 1,000 prompts" if e.cost_unit == "USD" else "mean latency, ms"
-    names = singles["model"] if len(singles["model"]) <= NAMED else ()
+    # Of many models only those are named that a mixture would use; the others tell their names on hovering.
+    used = set(e.curves["mixture"]["cost"]) if len(singles["model"]) > NAMED else set(singles["cost"])
+    names = [model if at in used else "" for model, at in zip(singles["model"], singles["cost"], strict=True)]
     told = [
         f"{model}: {score:.3f} at {at:.4g}"
         for model, score, at in zip(singles["model"], singles["score"], cost("singles"), strict=True)

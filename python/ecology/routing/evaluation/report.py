@@ -174,8 +174,8 @@ def _curves(e: Evaluation) -> str:
         f"<h2>{escape(e.strong)} over {escape(e.weak)}; and answering only where sure</h2><div class='two'><figure>"
         "<p class='soft'>Score when the prompts with the highest expected gain go to the strong model. APGR is the "
         f"area between weak and strong under this curve.</p>{pair_chart(e).html()}</figure><figure><p class='soft'>"
-        "Mean loss of the prompts that it is most sure of, from 2 % of them on. Flat would be a confidence that knows nothing, the lower "
-        f"curve is the best order there is.</p>{risk_chart(e).html()}</figure></div>"
+        "Mean loss of the prompts that it is most sure of, from 2 % of them on. Flat would be a confidence that knows "
+        f"nothing, the lower curve is the best order there is.</p>{risk_chart(e).html()}</figure></div>"
     )
     return "".join(parts)
 

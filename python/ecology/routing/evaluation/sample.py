@@ -67,7 +67,7 @@ class Sample:
         return np.asarray(gaps, dtype=np.float64).reshape(n, 15)
 
     def measure(self, rows: npt.NDArray[np.intp]) -> Mapping[str, float]:
-        """All metrics of `rows`; policies as `score:…`, `cost:…`, `below:…`; the curve over the mixtures as `above:…`."""
+        """All metrics of `rows`; policies as `score:…`, `cost:…`, `below:…`; the curve above mixtures as `above:…`."""
         n, m = self.scores.shape
         share = np.bincount(rows, minlength=n) / len(rows)
         curve = metrics.pair_curve(self.gain[rows], self.scores[rows, self.strong], self.scores[rows, self.weak])

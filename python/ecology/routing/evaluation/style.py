@@ -9,9 +9,8 @@ __all__ = ["PAGE_STYLE"]
 PAGE_STYLE = (
     STYLE
     + """
-* { box-sizing:border-box; } html { -webkit-text-size-adjust:100%; }
-body { margin:0; } body.eco { background:var(--ground); }
-.eco { color:var(--ink); font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif; }
+.eco, .eco * { box-sizing:border-box; } body.eco { margin:0; -webkit-text-size-adjust:100%; }
+.eco { background:var(--ground); color:var(--ink); font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif; }
 .eco main { max-width:1120px; margin:0 auto; padding:32px 24px 64px; }
 .eco h1 { font-size:26px; line-height:1.25; margin:0 0 4px; letter-spacing:-.01em; }
 .eco h2 { font-size:18px; margin:44px 0 4px; letter-spacing:-.005em; }
