@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.running import Run
 
+from ecology.cli.output import console
 from ecology.routing import Router, evaluate, read_outcomes, to_outcomes, write_outcomes
 
 ONLY = {"large@1": 0.004, "small@1": 0.0002}
@@ -30,6 +31,12 @@ def made(n: int = 240) -> list[dict[str, object]]:
                 {"prompt": prompt, "model": model, "score": score, "cost_usd": cost, "task": kind, "split": part}
             )
     return rows
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the console was made before a test could say how wide it is."""
+    monkeypatch.setattr(console, "_width", 250)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,7 @@ def test_people_get_a_table_beside_every_rival(run: Run, folder: Path) -> None:
     rows = ["the router", "best single model (large@1)", "best fixed mixture", "random at equal cost", "oracle", "APGR"]
     rows += ["CPT(50 %)", "AIQ", "cost at 98 % of best single", "ECE, bins of equal mass", "recall on singletons"]
     assert [row for row in rows if f"│ {row}" not in said.out] == []
-    assert "large@1 over small@1; a random order has 0.500" in said.out
+    assert "large@1 over small@1; random 0.500" in said.out
     assert "beware: 60 prompts are few" in said.out
     assert [line for line in said.out.splitlines() if line.startswith("│ tale")]
 

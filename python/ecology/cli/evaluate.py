@@ -109,9 +109,9 @@ def _show(found: Evaluation) -> None:
     console.print(table)
     table = Table("metric", "value", "")
     for name, told in DEFINITIONS.items():
-        note = {"apgr": escape(f"{found.strong} over {found.weak}; a random order has 0.500")}.get(name, "")
+        note = {"apgr": escape(f"{found.strong} over {found.weak}; random 0.500")}.get(name, "")
         if name in found.floors:
-            note = "a perfectly calibrated score measures {:.3f}, up to {:.3f}".format(*found.floors[name])
+            note = "its floor here: {:.3f}, up to {:.3f}".format(*found.floors[name])
         if name == "singleton_recall":
             note = f"of {found.singletons} prompts"
         table.add_row(told.label, _told(found.metrics[name], share if told.form == "share" else number), note)
@@ -130,5 +130,6 @@ def _told(value: Interval, show: Any) -> str:
 
     if not isfinite(value.low):
         return str(show(value.value))
-    # Escaped: rich reads what stands in brackets as a style.
-    return f"{show(value.value)} \\[{show(value.low)}, {show(value.high)}]"
+    # Escaped: rich reads what stands in brackets as a style. Below each other where four columns would not fit.
+    between = " " if console.width >= 110 else "\n"
+    return f"{show(value.value)}{between}\\[{show(value.low)}, {show(value.high)}]"
