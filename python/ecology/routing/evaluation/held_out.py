@@ -7,7 +7,8 @@ from typing import Any
 
 from ...errors import OutcomesError, Violation
 from ..matrix import Matrix
-from ..outcome import Outcome, to_outcomes
+from ..outcome import Outcome
+from ..outcomes import Outcomes
 
 __all__ = ["HeldOut", "held_out"]
 
@@ -30,7 +31,7 @@ def held_out(outcomes: Any, models: list[str], split: str | None = None) -> Held
     A prompt that is also among the rows of `train` is left out, and told.
 
     Args:
-        outcomes: a `Matrix` (the caller's word that the router never saw it), or anything that `to_outcomes` reads.
+        outcomes: a `Matrix` (the caller's word that the router never saw it), or anything that `Outcomes.read` reads.
         models: the models that the router ranks.
         split: "test", "val" or "all" to overrule.
 
@@ -41,7 +42,7 @@ def held_out(outcomes: Any, models: list[str], split: str | None = None) -> Held
         raise OutcomesError([Violation("split", f"{split!r} is none", f"say one of {', '.join(SPLITS)}")])
     if isinstance(outcomes, Matrix):
         return HeldOut(_columns_of(outcomes, models), "the rows that were given", [], {})
-    rows = list(to_outcomes(outcomes))
+    rows = list(Outcomes.read(outcomes))
     warnings: list[str] = []
     chosen, name = _chosen(rows, split, warnings)
     others = sorted({row.model for row in chosen} - set(models))
