@@ -14,7 +14,8 @@ from ..ecology import Ecology
 from ..errors import MissingExtra
 from ..population.training import write_fingerprints
 from ..routing import Outcome, Router
-from ..routing.solve import Solution, Validation, solve_adaptive, solve_cascade
+from ..routing.solve import Solution, solve_adaptive, solve_cascade
+from ..routing.validation import Validation
 from ..stats import paired_interval
 from .corpus import TEST, TRAIN, VAL, Corpus
 from .population import TASK, TRAINED_ON, write_population
