@@ -258,7 +258,7 @@ def test_every_command_has_help() -> None:
     from typer.testing import CliRunner
 
     runner = CliRunner()
-    groups = {"": ["demo", "init", "check", "fit", "route", "answer"], "embeddings": ["build"],
+    groups = {"": ["demo", "init", "check", "fit", "justify", "route", "answer"], "embeddings": ["build"],
               "outcomes": ["collect"], "model": ["register", "list", "show"]}  # fmt: skip
     for group, commands in groups.items():
         for command in commands:

@@ -58,6 +58,11 @@ def test_a_target_that_nothing_reaches_is_stated_with_the_best_possible() -> Non
     assert solved.point.score < 1.2 * 0.93
 
 
+def test_a_model_is_no_worse_than_itself_however_few_the_rows_are() -> None:
+    solved = solve_goal(QualityTarget(of="large", share=1.0), rows_of(25))
+    assert (solved.reached, solved.point.name) == (True, "large@1")
+
+
 def truth(threshold: float) -> float:
     """The mean score of the cascade under a threshold, minus that of the large model: over all rows there could be."""
     grid = (np.arange(100_000) + 0.5) / 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,7 @@ def command(
 
     from ..engine.description import read_description
     from ..engine.solved import digests_of
+    from ..errors import OutcomesError
     from ..evidence.advice import advise_on
     from ..routing import Router, read_outcomes
     from ..routing.validation import validation_rows
@@ -50,9 +52,14 @@ def command(
     models = None if population is None else set(digests_of(read_description(population)))
     learned = None if router is None else Router.load(router)
     validation, money = validation_rows(rows, models=models, router=learned, seed=seed)
+    fresh = None
+    with suppress(OutcomesError):  # nobody has to have any
+        fresh, _ = validation_rows(rows, models=models, seed=seed, part="train")
     taken_ms = 0.0 if learned is None else _routing_ms(learned, [row.prompt for row in rows[:PROBES]])
     orchestration = taken_ms * compute_usd_per_hour / 3.6e6 if money else taken_ms
-    advice = advise_on(validation, money=money, margin=margin, orchestration=orchestration, max_cost=max_cost)
+    advice = advise_on(
+        validation, money=money, margin=margin, orchestration=orchestration, max_cost=max_cost, fresh=fresh
+    )
     if as_json:
         return print_json(asdict(advice) | {"orchestration_ms": taken_ms})
     _print(advice)
@@ -77,7 +84,7 @@ def _print(advice: Advice) -> None:
     table = Table(
         title=f"{advice.rows} validation rows, {advice.tried} alternatives to one model", title_justify="left"
     )
-    for head in ("", "", "score", "95 % interval", "cost", "against the best single", "against a mixture"):
+    for head in ("", "", "score", "95 % interval", "cost", "vs best single", "vs mixture"):
         table.add_column(head, justify="left" if not head else "right")
     for row in advice.table:
         table.add_row(

@@ -8,23 +8,30 @@ that a coin buys too. So an alternative is advised only if all of this holds on 
 3. it scores above the best fixed mixture of two models at the same cost, beyond noise, with the interval widened for
    the number of alternatives that were tried (Bonferroni).
 
+A cascade reads what its members say of rows that they were not trained on, so the training rows of a router are fresh
+rows for it where outcomes on them are out-of-fold: given as `fresh`, they decide the third question with nothing to be
+widened, since nothing was chosen on them.
+
 Otherwise the verdict is one model, with the reason. Plans of other kinds are further lines of
 `routing/alternatives.py`; what a portfolio costs in memory or upkeep is for the rooms above to add.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from ..policy import Cascade
 from ..routing.alternatives import Line, Point, lines_of, single_point
 from ..routing.goals import walk
 from ..routing.guard import best_mixture
 from ..routing.threshold import SLACK
 from ..routing.validation import Validation
-from ..stats import paired_interval
+from ..stats import paired_interval, paired_lower
+from ..stats.interval import Z_95
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +91,7 @@ def advise_on(
     margin: float = MARGIN,
     orchestration: float = 0.0,
     max_cost: float | None = None,
+    fresh: Validation | None = None,
 ) -> Advice:
     """The verdict on the validation rows.
 
@@ -94,6 +102,7 @@ def advise_on(
         orchestration: what it takes to choose, in the unit of the costs; charged to all but single models.
         max_cost: the most that a request may cost on the average. Then the question is what buys most for it, and a
             fixed mixture may be the answer.
+        fresh: further rows of the same models, on which the members' outcomes are out-of-fold.
     """
     import numpy as np
 
@@ -101,13 +110,13 @@ def advise_on(
     best = int(np.flatnonzero(means >= means.max() - SLACK)[rows.cost[means >= means.max() - SLACK].argmin()])
     reference = rows.score[:, best]
     lines = [line for line in lines_of(rows, reference, money=money) if line.kind != "single"]
-    judge = _Judge(rows, best, orchestration, max(1, len(lines)))
+    judge = _Judge(rows, best, orchestration, max(1, len(lines)), fresh)
     singles = [single_point(rows, at) for at in range(len(rows.models))]
     if max_cost is not None:
         return _within(judge, singles, lines, max_cost, money=money)
     found = [point for line in lines if (point := _keeps(line, judge, margin)) is not None]
     shown = [_most_like_it(line, judge, margin) for line in lines]
-    cheap = [point for point in singles if judge.as_good(point, margin)]
+    cheap = [point for at, point in enumerate(singles) if at == best or judge.as_good(point, margin)]
     single = min(cheap, key=lambda point: (point.cost, -point.score))
     better = [point for point in found if judge.cost(point) < single.cost - SLACK and judge.above_mixture(point)[1] > 0]
     if better:
@@ -138,8 +147,10 @@ def _interval(interval: tuple[float, float, float]) -> str:
 class _Judge:
     """What every comparison needs: the rows, the best single model, and how much noise is allowed for."""
 
-    def __init__(self, rows: Validation, best: int, orchestration: float, tried: int) -> None:
-        self.rows, self.best, self.orchestration = rows, best, orchestration
+    def __init__(
+        self, rows: Validation, best: int, orchestration: float, tried: int, fresh: Validation | None = None
+    ) -> None:
+        self.rows, self.best, self.orchestration, self.fresh = rows, best, orchestration, fresh
         self.n = len(rows.score)
         self.means = rows.score.mean(axis=0)
         self.singles = [single_point(rows, at) for at in range(len(rows.models))]
@@ -155,10 +166,26 @@ class _Judge:
         return paired_interval(point.scores.tolist(), self.rows.score[:, self.best].tolist())
 
     def above_mixture(self, point: Point) -> tuple[float, float, float]:
-        """Paired with the best fixed mixture at the same cost; the interval allows for all that was tried."""
+        """Paired with the best fixed mixture at the same cost: on fresh rows where there are some, and otherwise on
+        those that it was chosen on, with an interval that allows for all that was tried."""
+        if self.fresh is not None and isinstance(point.plan, Cascade):
+            return self._on_fresh_rows(point.plan, self.fresh)
         blind = self.mixture(self.cost(point)).scores
-        z = 1.959963984540054 if point.kind in ("single", "mixture") else self.z
+        z = Z_95 if point.kind in ("single", "mixture") else self.z
         return paired_interval(point.scores.tolist(), blind.tolist(), z)
+
+    def _on_fresh_rows(self, plan: Cascade, fresh: Validation) -> tuple[float, float, float]:
+        import numpy as np
+
+        assert plan.first is not None and plan.then is not None, "a line names its models"
+        a, b = fresh.of(plan.first), fresh.of(plan.then)
+        direct = fresh.leg[:, a] >= plan.leg_confidence
+        scores = np.where(direct, fresh.score[:, a], fresh.score[:, b])
+        costs = fresh.costs[:, a] + np.where(direct, 0.0, fresh.costs[:, b])
+        spent = float(costs.mean()) + self.orchestration
+        one, other, share = best_mixture(spent, fresh.costs.mean(axis=0), fresh.score.mean(axis=0))
+        blind = (1 - share) * fresh.score[:, one] + share * fresh.score[:, other]
+        return paired_interval(scores.tolist(), blind.tolist())
 
     def mixture(self, budget: float) -> Point:
         """The best fixed mixture at this cost, row by row in expectation."""
@@ -175,8 +202,6 @@ class _Judge:
 
     def as_good(self, point: Point, margin: float) -> bool:
         """No lower in the mean, nor by more than the margin for sure."""
-        from ..stats import paired_lower
-
         gaps = point.scores - self.rows.score[:, self.best]
         total = float(gaps.sum())
         return total >= -SLACK and paired_lower(total, float((gaps**2).sum()), self.n) >= -margin
@@ -257,17 +282,21 @@ def _why_one(judge: _Judge, single: Point, lines: list[Line], found: list[Point]
         nearest = max(shown, key=lambda point: point.score)
         gap = judge.against_best(nearest)
         return (
-            f"of {len(lines)} alternatives none is as good as {best} alone; the nearest, {nearest.name}, scores "
+            f"of {len(lines)} alternatives none is shown to be as good as {best} alone; the nearest, {nearest.name}, scores "
             f"{_interval(gap)} against it"
         )
     nearest = min(found, key=lambda point: (judge.cost(point), -point.score))
     if judge.cost(nearest) >= single.cost - SLACK:
         return f"what is as good as {best} alone costs as much, choosing included"
     gain = judge.above_mixture(nearest)
-    return (
+    said = (
         f"{nearest.name} is as good as {best} and cheaper, but not beyond noise above a fixed mixture at its cost "
-        f"({_interval(gain)} after {len(lines)} tries): a coin saves as much"
+        f"({_interval(gain)} after {len(lines)} tries)"
     )
+    if gain[0] <= 0:
+        return f"{said}: a coin saves as much"
+    needed = math.ceil(judge.n * ((gain[0] - gain[1]) / gain[0]) ** 2)
+    return f"{said}: about {needed} rows would tell"
 
 
 def _within(judge: _Judge, singles: list[Point], lines: list[Line], most: float, *, money: bool) -> Advice:

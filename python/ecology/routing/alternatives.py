@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Point", "lines_of", "single_point"]
 
 MOST_ADAPTIVE = 65
+NEARLY = 0.02
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def single_point(rows: Validation, model: int) -> Point:
 
 
 def _pairs(rows: Validation) -> Iterator[tuple[str, str]]:
-    """A cheaper model that says how sure it is, and a dearer one that is better on the whole."""
+    """A cheaper model that says how sure it is, and a dearer one that is better on the whole, or nearly so: it may be
+    better just where the cheap one doubts."""
     import numpy as np
 
     means = rows.score.mean(axis=0)
@@ -120,7 +122,7 @@ def _pairs(rows: Validation) -> Iterator[tuple[str, str]]:
         if np.isnan(rows.leg[:, a]).any() or float(np.ptp(rows.leg[:, a])) == 0.0:
             continue
         for b, then in enumerate(rows.models):
-            if rows.cost[a] < rows.cost[b] and means[a] < means[b]:
+            if rows.cost[a] < rows.cost[b] and means[a] < means[b] + NEARLY:
                 yield first, then
 
 

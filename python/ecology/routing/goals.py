@@ -89,7 +89,8 @@ def _quality_target(goal: QualityTarget, rows: Validation, best: int, *, money: 
     nearest: tuple[float, Point] | None = None
     for line in lines_of(rows, reference, money=money):
         kept = [int(at) for at in (line.scores >= target - SLACK).nonzero()[0]]
-        if goal.method == "non_inferiority":
+        itself = line.kind == "single" and line.point(0).name == rows.models[of] and goal.share <= 1.0
+        if goal.method == "non_inferiority" and not itself:  # no model is worse than itself, however few the rows
             walked = walk(line, n, goal.margin)
             kept = [at for at in kept if at < walked]
         if kept:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import OutcomesError, Violation
 from .matrix import Matrix, split_by_prompt
@@ -67,8 +67,11 @@ def validation_rows(
     router: Router | None = None,
     seed: int = 0,
     validation_share: float = 0.2,
+    part: Literal["val", "train"] = "val",
 ) -> tuple[Validation, bool]:
     """The validation rows on which every model was observed, and whether costs are money (else milliseconds).
+
+    `part = "train"` gives the other rows: fresh for whoever was not fitted on them, never for a router.
 
     Leg confidences are NaN in the column of a model that does not always state one. `models` restricts to some;
     `router` gives the decision confidences, if it knows them all.
@@ -79,7 +82,7 @@ def validation_rows(
     import numpy as np
 
     rows = [o for o in outcomes if models is None or o.model in models]
-    _, validation = split_by_prompt(rows, validation_share, seed)
+    validation = split_by_prompt(rows, validation_share, seed)[part == "val"]
     prompts = set(validation.prompts)
     kept = [outcome for outcome in rows if outcome.prompt in prompts]
     legs = Matrix.of(kept, validation.models, "leg_confidence")
@@ -88,8 +91,9 @@ def validation_rows(
     whole = ~np.isnan(validation.scores).any(axis=1)
     n = int(whole.sum())
     if n < LEAST_ROWS:
-        problem = f"{n} validation prompts have an outcome of every model, at least {LEAST_ROWS} are needed"
-        raise OutcomesError([Violation("split val", problem, "collect every model on the same prompts")])
+        name = "validation" if part == "val" else "training"
+        problem = f"{n} {name} prompts have an outcome of every model, at least {LEAST_ROWS} are needed"
+        raise OutcomesError([Violation(f"split {part}", problem, "collect every model on the same prompts")])
     score, leg = validation.scores[whole].astype(np.float64), leg[whole]
     usd, latency = (table[whole].astype(np.float64) for table in (validation.cost_usd, validation.latency_ms))
     known_usd, known_ms = (not np.isnan(table).all(axis=0).any() for table in (usd, latency))
