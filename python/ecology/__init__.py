@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .engine.request import Request
     from .errors import EcologyError
     from .messages import Reply
-    from .policy import Adaptive, Budget, Cascade, Direct, Policy
+    from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
     from .routing import Outcome, Router
@@ -32,7 +32,17 @@ _HOMES = {
     ".engine.request": ("Request",),
     ".errors": ("EcologyError",),
     ".messages": ("Reply",),
-    ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
+    ".policy": (
+        "Adaptive",
+        "Budget",
+        "Cascade",
+        "Direct",
+        "ErrorBound",
+        "MaxCost",
+        "Policy",
+        "QualityTarget",
+        "Utility",
+    ),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
     ".routing": ("Outcome", "Router"),
@@ -51,10 +61,13 @@ __all__ = [
     "Direct",
     "Ecology",
     "EcologyError",
+    "ErrorBound",
     "Manifest",
+    "MaxCost",
     "Outcome",
     "Policy",
     "Price",
+    "QualityTarget",
     "Registry",
     "Reply",
     "Request",
@@ -63,6 +76,7 @@ __all__ = [
     "Savings",
     "Stage",
     "Tier",
+    "Utility",
     "__version__",
     "best_confidence",
     "majority",

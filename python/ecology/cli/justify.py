@@ -46,6 +46,7 @@ def command(
     from ..errors import OutcomesError
     from ..evidence.advice import advise_on
     from ..routing import Router, read_outcomes
+    from ..routing.guard import orchestration_cost
     from ..routing.validation import validation_rows
 
     rows = read_outcomes(outcomes)
@@ -56,7 +57,7 @@ def command(
     with suppress(OutcomesError):  # nobody has to have any
         fresh, _ = validation_rows(rows, models=models, seed=seed, part="train")
     taken_ms = 0.0 if learned is None else _routing_ms(learned, [row.prompt for row in rows[:PROBES]])
-    orchestration = taken_ms * compute_usd_per_hour / 3.6e6 if money else taken_ms
+    orchestration = orchestration_cost(money, decision_ms=taken_ms, usd_per_hour=compute_usd_per_hour)
     advice = advise_on(
         validation, money=money, margin=margin, orchestration=orchestration, max_cost=max_cost, fresh=fresh
     )

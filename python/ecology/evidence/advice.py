@@ -282,8 +282,8 @@ def _why_one(judge: _Judge, single: Point, lines: list[Line], found: list[Point]
         nearest = max(shown, key=lambda point: point.score)
         gap = judge.against_best(nearest)
         return (
-            f"of {len(lines)} alternatives none is shown to be as good as {best} alone; the nearest, {nearest.name}, scores "
-            f"{_interval(gap)} against it"
+            f"of {len(lines)} alternatives none is shown to be as good as {best} alone; the nearest, {nearest.name}, "
+            f"scores {_interval(gap)} against it"
         )
     nearest = min(found, key=lambda point: (judge.cost(point), -point.score))
     if judge.cost(nearest) >= single.cost - SLACK:

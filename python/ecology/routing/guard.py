@@ -19,9 +19,28 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.floating[Any]]
 
-__all__ = ["Guard", "best_mixture", "judge_router", "mixture_score"]
+__all__ = ["Guard", "best_mixture", "judge_router", "mixture_score", "orchestration_cost"]
 
 RESAMPLES = 400
+DECISION_MS = 0.02
+"""Processor time of one decision with what belongs to it, rounded up: a constant, so that a fit is the same everywhere.
+`ecology justify` measures it on the machine at hand."""
+
+COMPUTE_USD_PER_HOUR = 0.04
+"""About what a core is rented for."""
+
+
+def orchestration_cost(
+    money: bool, *, decision_ms: float = DECISION_MS, usd_per_hour: float = COMPUTE_USD_PER_HOUR
+) -> float:
+    """What one decision costs: US dollars, or milliseconds where those are the unit.
+
+    >>> orchestration_cost(False)
+    0.02
+    >>> f"{orchestration_cost(True):.1e}"
+    '2.2e-10'
+    """
+    return decision_ms * usd_per_hour / 3.6e6 if money else decision_ms
 
 
 @dataclass(frozen=True)
