@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecology.routing.cascades import WEIGHTS, cascade_curve, solve_averaged, solve_stages
-from ecology.routing.solve import solve_cascade
+from ecology.routing.cascades import cascade_curve, solve_stages
+from ecology.routing.solve import WEIGHTS, solve_averaged, solve_cascade
 from ecology.routing.validation import Validation
 
 NEAR = 1e-9
@@ -155,4 +155,4 @@ def test_where_two_err_differently_the_average_needs_fewer_escalations() -> None
     rows, first, then, truth = voters(7, 2000)
     averaged, plain = solve_averaged(rows, "a", "b", first, then, truth), solve_cascade(rows, "a", "b")
     assert averaged.reached and averaged.share_then < plain.share_then
-    assert sum(averaged.weights) == pytest.approx(1.0)
+    assert averaged.weights is not None and sum(averaged.weights) == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""The cascade solved: which models in which order, under which thresholds, with which weights of their votes.
+"""The cascade solved: which models in which order, and under which thresholds.
 
 A threshold reads the *leg* confidence of its stage, so the curve of a two-stage cascade is a sort and a cumulative
 sum: only the confidences that occur are thresholds that differ, and all of them are looked at. With three stages the
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.floating[Any]]
     Flags = npt.NDArray[np.bool_]
 
-__all__ = ["WEIGHTS", "AveragedSolution", "Curve", "StagesSolution", "cascade_curve", "solve_averaged", "solve_stages"]
+__all__ = ["Curve", "StagesSolution", "cascade_curve", "solve_stages"]
 
 MOST_PAIRS = 25_000_000
 """Pairs of thresholds that are searched exhaustively: 5,000 rows, about a second."""
 
-WEIGHTS = tuple(step / 20 for step in range(21))
 ROUNDS = 20
 
 
@@ -91,61 +90,6 @@ def cascade_curve(
         total=running(behind - compared, before - compared),
         squares=running((behind - compared) ** 2, (before - compared) ** 2),
     )
-
-
-# --- votes -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class AveragedSolution:
-    """A cascade whose answer after an escalation is the average of both votes, weighted by `weights` (first, then).
-
-    Fields as in `Solution`.
-    """
-
-    weights: tuple[float, float]
-    threshold: float
-    score: float
-    cost: float
-    share_then: float
-    target: float
-    reached: bool
-
-
-def solve_averaged(
-    rows: Validation,
-    first: str,
-    then: str,
-    votes_first: Floats,
-    votes_then: Floats,
-    truth: npt.NDArray[np.integer[Any]],
-    quality_target: float = 1.0,
-) -> AveragedSolution:
-    """Threshold and weights of the cheapest averaged cascade that reaches `quality_target` × the score of `then`.
-
-    Every threshold, and weights in steps of a twentieth; of equal ones those nearest to a half.
-
-    Args:
-        votes_first: float [n, labels], probabilities of the same labels in the same order as `votes_then`.
-        truth: the column of the right label of each row, [n].
-    """
-    import numpy as np
-
-    target = quality_target * float(rows.score[:, rows.of(then)].mean())
-    found: tuple[tuple[bool, float, float, float], AveragedSolution] | None = None
-    for weight in sorted(WEIGHTS, key=lambda weight: abs(weight - 0.5)):
-        picked = (weight * votes_first + (1.0 - weight) * votes_then).argmax(axis=1)
-        curve = cascade_curve(rows, first, then, after=(picked == truth).astype(np.float64))
-        at = cheapest(curve.scores, curve.costs, curve.allowed, target)
-        reached = bool(curve.scores[at] >= target - SLACK)
-        score, cost = float(curve.scores[at]), float(curve.costs[at])
-        key = (not reached, cost if reached else -score, -score if reached else cost, abs(weight - 0.5))
-        if found is None or key < found[0]:
-            share = float(curve.shares[at])
-            weights = (weight, round(1.0 - weight, 10))
-            found = key, AveragedSolution(weights, curve.threshold(at), score, cost, share, target, reached)
-    assert found is not None, "there are weights"
-    return found[1]
 
 
 # --- stages ----------------------------------------------------------------------------------------------------

@@ -7,12 +7,21 @@ stated, and the threshold is found. When no threshold reaches the target, that i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .cascades import cascade_curve
 from .threshold import SLACK, cheapest
 from .validation import Validation
 
-__all__ = ["Solution", "solve_adaptive", "solve_cascade"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.floating[Any]]
+
+__all__ = ["WEIGHTS", "Solution", "solve_adaptive", "solve_averaged", "solve_cascade"]
+
+WEIGHTS = tuple(step / 20 for step in range(21))
 
 MOST_THRESHOLDS = 512
 
@@ -21,7 +30,9 @@ MOST_THRESHOLDS = 512
 class Solution:
     """A threshold, and what it gives on the validation rows.
 
-    `share_then` is the share of rows on which the dear model runs; `reached` whether `score` ≥ `target`.
+    `kind` is `cascade`, `averaged` (a cascade whose answer after an escalation is both votes together, with `weights`
+    for the first and the second) or `adaptive`. `share_then` is the share of rows on which the dear model runs;
+    `reached` whether `score` ≥ `target`.
     """
 
     kind: str
@@ -31,6 +42,7 @@ class Solution:
     share_then: float
     target: float
     reached: bool
+    weights: tuple[float, float] | None = None
 
 
 def solve_cascade(rows: Validation, first: str, then: str, quality_target: float = 1.0) -> Solution:
@@ -43,6 +55,41 @@ def solve_cascade(rows: Validation, first: str, then: str, quality_target: float
     best = cheapest(curve.scores, curve.costs, curve.allowed, target)
     found = curve.scores[best], curve.costs[best], curve.shares[best]
     return _solution("cascade", curve.threshold(best), *found, target)
+
+
+def solve_averaged(
+    rows: Validation,
+    first: str,
+    then: str,
+    votes_first: Floats,
+    votes_then: Floats,
+    truth: npt.NDArray[np.integer[Any]],
+    quality_target: float = 1.0,
+) -> Solution:
+    """Threshold and weights of the cheapest averaged cascade that reaches `quality_target` × the score of `then`.
+
+    Every threshold, and weights in steps of a twentieth; of equal ones those nearest to a half.
+
+    Args:
+        votes_first: float [n, labels], probabilities of the same labels in the same order as `votes_then`.
+        truth: the column of the right label of each row, [n].
+    """
+    import numpy as np
+
+    target = quality_target * float(rows.score[:, rows.of(then)].mean())
+    found: tuple[tuple[bool, float, float, float], Solution] | None = None
+    for weight in sorted(WEIGHTS, key=lambda weight: abs(weight - 0.5)):
+        picked = (weight * votes_first + (1.0 - weight) * votes_then).argmax(axis=1)
+        curve = cascade_curve(rows, first, then, after=(picked == truth).astype(np.float64))
+        at = cheapest(curve.scores, curve.costs, curve.allowed, target)
+        reached = bool(curve.scores[at] >= target - SLACK)
+        score, cost = float(curve.scores[at]), float(curve.costs[at])
+        key = (not reached, cost if reached else -score, -score if reached else cost, abs(weight - 0.5))
+        if found is None or key < found[0]:
+            share, weights = float(curve.shares[at]), (weight, round(1.0 - weight, 10))
+            found = key, _solution("averaged", curve.threshold(at), score, cost, share, target, weights)
+    assert found is not None, "there are weights"
+    return found[1]
 
 
 def solve_adaptive(rows: Validation, then: str, quality_target: float = 1.0) -> Solution | None:
@@ -81,6 +128,14 @@ def solve_adaptive(rows: Validation, then: str, quality_target: float = 1.0) -> 
     return _solution("adaptive", float(candidates[best]), scores[best], costs[best], shares[best], target)
 
 
-def _solution(kind: str, threshold: float, score: float, cost: float, share: float, target: float) -> Solution:
+def _solution(
+    kind: str,
+    threshold: float,
+    score: float,
+    cost: float,
+    share: float,
+    target: float,
+    weights: tuple[float, float] | None = None,
+) -> Solution:
     reached = bool(score >= target - SLACK)
-    return Solution(kind, min(threshold, 1.0), float(score), float(cost), float(share), target, reached)
+    return Solution(kind, min(threshold, 1.0), float(score), float(cost), float(share), target, reached, weights)
