@@ -19,7 +19,7 @@ fn plan(criterion: &mut Criterion) {
     let plans = [
         PlanSpec::Direct { max_fallbacks: 1, model: None },
         PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.8, average: None },
-        PlanSpec::Adaptive { decision_confidence: 0.99, coalition: 2, max_fallbacks: 1, model: None },
+        PlanSpec::Adaptive { decision_confidence: 0.99, coalition: 2, max_fallbacks: 1 },
     ];
     for plan in plans {
         let mut spec = spec((0..16).map(|n| priced(&format!("m{n}"), n)).collect());
