@@ -57,6 +57,8 @@ ATTRIBUTION = {
     "ending": str,
     "model": (str, NONE),
     "confidence": (float, NONE),
+    "combined": (dict, NONE),
+    "withheld": (str, NONE),
     "cost_usd": float,
     "compute_ms": float,
     "overhead_ms": float,

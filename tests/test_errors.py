@@ -59,6 +59,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "DeadlineExceeded": ({"deadline_ms": 100.0, "legs": [LATE]}, "allow more time or route to a faster model"),
     "AllLegsFailed": ({"legs": [LEG, LATE]}, "mend these models, or give them a fallback that answers"),
+    "LowConfidence": ({"confidence": 0.5, "needed": 0.9}, "or change `answer_confidence` or `fail` of the plan"),
     "AllLegsRefused": ({"legs": [DENIED]}, "asking again will not help"),
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .engine.request import Request
     from .errors import EcologyError
     from .messages import Reply
-    from .policy import Adaptive, Budget, Cascade, Direct, Policy
+    from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
     from .routing import Outcome, Outcomes, Router
@@ -32,7 +32,17 @@ _HOMES = {
     ".engine.request": ("Request",),
     ".errors": ("EcologyError",),
     ".messages": ("Reply",),
-    ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
+    ".policy": (
+        "Adaptive",
+        "Budget",
+        "Cascade",
+        "Direct",
+        "ErrorBound",
+        "MaxCost",
+        "Policy",
+        "QualityTarget",
+        "Utility",
+    ),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
     ".routing": ("Outcome", "Outcomes", "Router"),
@@ -51,11 +61,14 @@ __all__ = [
     "Direct",
     "Ecology",
     "EcologyError",
+    "ErrorBound",
     "Manifest",
+    "MaxCost",
     "Outcome",
     "Outcomes",
     "Policy",
     "Price",
+    "QualityTarget",
     "Registry",
     "Reply",
     "Request",
@@ -64,6 +77,7 @@ __all__ = [
     "Savings",
     "Stage",
     "Tier",
+    "Utility",
     "__version__",
     "best_confidence",
     "majority",

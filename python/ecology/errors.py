@@ -21,6 +21,7 @@
     │   │   ├── UnknownAccount
     │   │   └── UnknownTask
     │   ├── NoEligibleModel      admission excluded every model; says why for each
+    │   ├── LowConfidence        nobody was sure enough, and the policy fails closed
     │   ├── AllLegsRefused       every leg that was started was refused for good
     │   ├── RunningLoop          a blocking call inside a running event loop
     │   ├── Closed               the ecology was closed
@@ -62,6 +63,7 @@ __all__ = [
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "LowConfidence",
     "MetricsError",
     "MissingExtra",
     "Never",
@@ -468,6 +470,27 @@ class AllLegsRefused(Never):
     def __str__(self) -> str:
         told = _told(self.legs)
         return f"every leg was refused:{told}\ncorrect these models, or the request; asking again will not help"
+
+
+@dataclass(eq=False)
+class LowConfidence(Never):
+    """There is a reply, and nobody is sure enough of it: the plan of the task says `fail = "closed"`.
+
+    `confidence` is the answer confidence that was reached, None when nobody stated one; `legs` has the replies.
+    """
+
+    confidence: float | None
+    needed: float | None
+    task: str | None = None
+    legs: Sequence[Mapping[str, Any]] = ()
+
+    def __str__(self) -> str:
+        reached = "no confidence" if self.confidence is None else f"a confidence of {self.confidence:.3f}"
+        asked = "" if self.needed is None else f", {self.needed:g} is asked for"
+        whose = "" if self.task is None else f" for the task {self.task!r}"
+        return (
+            f"the answer has {reached}{asked}{whose}; ask a person, or change `answer_confidence` or `fail` of the plan"
+        )
 
 
 def _told(legs: Sequence[Mapping[str, Any]]) -> str:

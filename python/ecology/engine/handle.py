@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from .. import _core
-from ..backends import LinearBackend
 from ..errors import ArtifactError, InvalidPopulation, Violation
-from ..population import Manifest, Role
+from ..population import Manifest
 from .compile import baseline_of, compile_description
 from .description import Description
 from .members import load_member, survives_fork
+from .solved import router_path, solved_entry
 
 __all__ = ["Compiled", "compile_population", "engine_of", "reopened"]
 
@@ -51,6 +50,11 @@ def compile_population(description: Description) -> Compiled:
         router = _router(description)
     except ArtifactError as error:
         violations.append(Violation("policy.routing.router", f"{error.path}: {error.problem}", error.fix))
+    solved = None
+    try:
+        solved = solved_entry(description)
+    except ArtifactError as error:
+        violations.append(Violation("policy.routing.objective", f"{error.path}: {error.problem}", error.fix))
     features, disagreements = _features(description, members, router)
     violations += disagreements
     if violations:
@@ -58,7 +62,7 @@ def compile_population(description: Description) -> Compiled:
     baseline = baseline_of(description)
     return Compiled(
         description=description,
-        spec=json.dumps(compile_description(description, features)),
+        spec=json.dumps(compile_description(description, features, solved)),
         members=members,
         router=router,
         baseline=None if baseline is None else baseline.id,
@@ -108,14 +112,8 @@ def _loaded(
 
 
 def _router(description: Description) -> _core.RouterWeights | None:
-    named = description.policy.routing.router
-    if named is None:
-        return None
-    model = description.find(named)
-    path = named
-    if model is not None and model.role is Role.ROUTER and isinstance(model.backend, LinearBackend):
-        path = model.backend.path
-    return _core.RouterWeights.read(Path(description.root, path))
+    path = router_path(description)
+    return None if path is None else _core.RouterWeights.read(path)
 
 
 def _features(

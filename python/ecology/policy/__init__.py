@@ -1,6 +1,7 @@
 """What is allowed: policy, plans, routing rules, budgets."""
 
 from .budget import Budget
+from .objective import Cheapest, ErrorBound, MaxCost, Objective, QualityTarget, Utility
 from .pattern import matches
 from .plans import Adaptive, Cascade, Direct, Plan
 from .policy import Defaults, Limits, Policy
@@ -10,12 +11,18 @@ __all__ = [
     "Adaptive",
     "Budget",
     "Cascade",
+    "Cheapest",
     "Defaults",
     "Direct",
+    "ErrorBound",
     "Limits",
+    "MaxCost",
+    "Objective",
     "Plan",
     "Policy",
+    "QualityTarget",
     "Routing",
     "Rule",
+    "Utility",
     "matches",
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ..config import Config
+from .objective import Cheapest, Objective
 
 __all__ = ["Routing", "Rule", "TaskType"]
 
@@ -69,12 +70,14 @@ class Rule(Config):
 class Routing(Config):
     """What to rank by.
 
-    `cheapest`: the cheapest model whose decision confidence reaches `min_decision_confidence`, else the most
-    confident. `utility`: the highest `confidence − cost_weight_per_usd · usd`. `router` names a model of role
-    router, or the file of a fitted one; without it the rules decide.
+    `objective` is a goal that `ecology fit` solves (`objective.py`), or `cheapest`: the cheapest model whose decision
+    confidence reaches `min_decision_confidence`, else the most confident. A goal that is not solved yet is served the
+    same way. What is typed beside a goal overrides what was solved. `utility` ranks by `confidence −
+    cost_weight_per_usd · usd`. `router` names a model of role router, or the file of a fitted one; without it the
+    rules decide.
     """
 
-    objective: Literal["cheapest", "utility"] = "cheapest"
+    objective: Objective = Cheapest()
     min_decision_confidence: Probability = 0.7
     cost_weight_per_usd: Annotated[float, Field(ge=0)] = 0.0
     exploration_floor: Annotated[float, Field(ge=0, le=0.5)] = 0.0

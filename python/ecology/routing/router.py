@@ -19,7 +19,7 @@ from .. import _core
 from ..errors import ArtifactError, InvalidRequest, OutcomesError, Violation
 from ..messages import read_input
 from ..spec import model_spec, snapshot_spec
-from .guard import Guard, judge_router
+from .guard import Guard, judge_router, orchestration_cost
 from .matrix import Matrix, split_by_prompt
 from .outcomes import Outcomes
 
@@ -89,9 +89,11 @@ class Router:
         confidence = self.score_batch(validation.prompts)
         costs = [self._card["models"][model]["cost_usd"] for model in self.models]
         stand_in = [self._card["models"][model]["latency_ms"] for model in self.models]
-        known = costs if all(cost is not None for cost in costs) else stand_in
-        cost = np.array([value or 0.0 for value in known], dtype=np.float64)
-        return judge_router(validation, confidence, cost, seed)
+        money = all(cost is not None for cost in costs)
+        cost = np.array([value or 0.0 for value in (costs if money else stand_in)], dtype=np.float64)
+        # Where nothing is known of any cost, choosing has none that could be compared.
+        charged = orchestration_cost(money) if cost.any() else 0.0
+        return judge_router(validation, confidence, cost, seed, charged)
 
     @property
     def models(self) -> list[str]:

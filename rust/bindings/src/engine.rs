@@ -93,7 +93,7 @@ impl Engine {
         let text: Arc<str> = if host.is_some() && !population.reads.text { "".into() } else { text.into() };
         let spec = Some(Arc::clone(&population.spec));
         let host = host.map(|object| Arc::new(object) as _);
-        let input = LegInput { text, features, spec, content, tensor, host, ends_by: None };
+        let input = LegInput { text, features, spec, content, tensor, host, ..LegInput::default() };
         Read { population, request, input, began_ns }
     }
 

@@ -2,6 +2,7 @@
 
 use ecology_core::journey::{Finished, Refusal};
 use ecology_core::leg::{Leg, Outcome};
+use ecology_core::plan::Ending;
 use ecology_runtime::artifact::ArtifactError;
 use ecology_runtime::net::endpoint::EndpointError;
 use pyo3::prelude::*;
@@ -59,6 +60,12 @@ pub(crate) fn unanswered(py: Python<'_>, finished: &Finished) -> PyErr {
     let build = || -> PyResult<PyErr> {
         let facts = PyDict::new(py);
         facts.set_item("legs", json_to_py(py, &finished.to_json()["legs"])?)?;
+        if finished.ending == Ending::FailedClosed {
+            facts.set_item("confidence", finished.confidence())?;
+            facts.set_item("needed", finished.routed.doubt().map(|doubt| doubt.answer_confidence))?;
+            facts.set_item("task", finished.routed.request.ask.task.as_deref())?;
+            return Ok(raise(py, "LowConfidence", &facts));
+        }
         if finished.timed_out() {
             let request = &finished.routed.request;
             facts.set_item(

@@ -23,7 +23,7 @@ mod routed;
 mod settle;
 
 pub use effect::{Effect, Input};
-pub use finished::Finished;
+pub use finished::{Combined, Finished};
 pub use machine::Journey;
 pub use record::{DecisionRecord, ReplayError, replay};
 pub use request::{Refusal, Request};

@@ -6,7 +6,7 @@ use super::{Live, Refusal, Request};
 use crate::admission::{Ask, Clause, Verdict, admit};
 use crate::budget::{AccountPath, Amounts, Limits, Resource};
 use crate::router::{Decision, Inputs, decide};
-use crate::snapshot::{Mask, ModelIndex, PlanSpec, Snapshot};
+use crate::snapshot::{Doubt, Mask, ModelIndex, PlanSpec, Snapshot};
 use crate::text::Features;
 
 /// Fills what the request leaves unstated from the policy's defaults.
@@ -98,6 +98,11 @@ impl Routed {
         }
     }
 
+    /// How sure its answer has to be.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.snapshot.doubt(self.request.ask.task.as_deref())
+    }
+
     /// The plan that carries the request out.
     pub fn plan(&self) -> &PlanSpec {
         self.snapshot.plan(self.request.ask.task.as_deref())
@@ -149,7 +154,8 @@ impl Chooser {
 
 /// Whether the plan begins with the first in rank.
 fn explores(snapshot: &Snapshot, ask: &Ask) -> bool {
-    !matches!(snapshot.plan(ask.task.as_deref()), PlanSpec::Cascade { .. })
+    let plan = snapshot.plan(ask.task.as_deref());
+    !matches!(plan, PlanSpec::Cascade { .. } | PlanSpec::Direct { model: Some(_), .. })
 }
 
 /// A request that nobody may serve.

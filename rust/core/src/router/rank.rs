@@ -14,6 +14,7 @@ pub(super) fn rank(snapshot: &Snapshot, scored: Scored) -> Decision {
         snapshot,
         target: routing.min_decision_confidence,
         weight: routing.cost_weight_per_usd,
+        latency_weight: routing.latency_weight_per_ms,
         objective: routing.objective,
         doubtful: !basis.calibrated(),
     };
@@ -46,6 +47,7 @@ struct Order<'s> {
     snapshot: &'s Snapshot,
     target: f32,
     weight: f64,
+    latency_weight: f64,
     objective: Objective,
     doubtful: bool,
 }
@@ -75,7 +77,9 @@ impl Order<'_> {
     }
 
     fn utility(&self, ranked: &Ranked) -> f64 {
-        f64::from(ranked.confidence) - self.weight * ranked.expected_nano_usd as f64 / 1e9
+        let worth = f64::from(ranked.confidence) - self.weight * ranked.expected_nano_usd as f64 / 1e9;
+        let expected_ms = self.snapshot.ranking[usize::from(ranked.model)].expected_latency_ms;
+        worth - self.latency_weight * expected_ms
     }
 
     fn is_fallback(&self, ranked: &Ranked) -> bool {

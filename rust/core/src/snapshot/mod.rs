@@ -22,5 +22,6 @@ pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
 pub use population::{Snapshot, SnapshotError};
 pub use router_weights::{Platt, RouterWeights, RouterWeightsError};
 pub use spec::{
-    AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
+    AccountSpec, Conditions, Defaults, Doubt, LogText, LowConfidence, Objective, PlanSpec, Routing, Rule,
+    SnapshotSpec,
 };

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::facts::worst_of;
 use super::{
-    MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights, SnapshotSpec, Stage,
+    Doubt, MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights, SnapshotSpec, Stage,
     WorstCase,
 };
 use crate::budget::Resource;
@@ -33,6 +33,9 @@ pub enum SnapshotError {
         /// How many there are.
         models: usize,
     },
+    /// Votes cannot be weighed with these.
+    #[error("a cascade averages with the weights {0}; none may be below 0 and one has to be above")]
+    Weights(String),
     /// An id that two models have.
     #[error("two models are called {0}")]
     Duplicate(Arc<str>),
@@ -221,6 +224,14 @@ impl Snapshot {
         by_id.or_else(by_name).or_else(any_stage).map(|at| at as ModelIndex)
     }
 
+    /// How sure an answer of a task has to be, if its plan says so.
+    pub fn doubt(&self, task: Option<&str>) -> Option<Doubt> {
+        match task.filter(|task| self.spec.plans.contains_key(*task)) {
+            Some(task) => self.spec.doubts.get(task).copied(),
+            None => self.spec.default_doubt,
+        }
+    }
+
     /// The plan of a task.
     pub fn plan(&self, task: Option<&str>) -> &PlanSpec {
         task.and_then(|task| self.spec.plans.get(task)).unwrap_or(&self.spec.default_plan)
@@ -253,9 +264,19 @@ fn check(spec: &SnapshotSpec) -> Result<(), SnapshotError> {
         named(&format!("rule {}", rule.name), rule.model)?;
     }
     for plan in spec.plans.values().chain([&spec.default_plan]) {
-        if let PlanSpec::Cascade { first, then, .. } = plan {
-            named("a cascade", *first)?;
-            named("a cascade", *then)?;
+        match plan {
+            PlanSpec::Direct { model, .. } => named("a direct plan", *model)?,
+            PlanSpec::Cascade { first, then, average, .. } => {
+                named("a cascade", *first)?;
+                named("a cascade", *then)?;
+                let sound = |weights: &[f64; 2]| {
+                    weights.iter().all(|w| w.is_finite() && *w >= 0.0) && weights.iter().sum::<f64>() > 0.0
+                };
+                if let Some(weights) = average.filter(|weights| !sound(weights)) {
+                    return Err(SnapshotError::Weights(format!("{weights:?}")));
+                }
+            }
+            PlanSpec::Adaptive { .. } => {}
         }
     }
     for (account, limits) in &spec.accounts {

@@ -30,7 +30,7 @@ pub struct Defaults {
 pub enum Objective {
     /// The cheapest model whose decision confidence reaches the target.
     Cheapest,
-    /// The highest confidence − weight · cost.
+    /// The highest confidence − weight · cost − weight · latency.
     Utility,
 }
 
@@ -72,6 +72,10 @@ pub struct Rule {
     pub model: Option<ModelIndex>,
 }
 
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
 /// How models are ranked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +86,9 @@ pub struct Routing {
     pub min_decision_confidence: f32,
     /// What a dollar weighs against confidence under `Utility`.
     pub cost_weight_per_usd: f64,
+    /// What a millisecond of expected latency weighs against confidence under `Utility`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub latency_weight_per_ms: f64,
     /// The least chance of every eligible model.
     pub exploration_floor: f64,
     /// Cold-start rules; the first that holds applies.
@@ -96,6 +103,9 @@ pub enum PlanSpec {
     Direct {
         /// How often.
         max_fallbacks: u8,
+        /// Who is asked first; by default the best in rank.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelIndex>,
     },
     /// One model, and a dearer one if its leg confidence is too low.
     Cascade {
@@ -105,6 +115,9 @@ pub enum PlanSpec {
         then: Option<ModelIndex>,
         /// The leg confidence that is accepted.
         leg_confidence: f32,
+        /// The weights of the first and the second vote, when the answer after an escalation is what they find together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        average: Option<[f64; 2]>,
     },
     /// One model when the decision is confident, else a few in parallel.
     Adaptive {
@@ -118,6 +131,11 @@ pub enum PlanSpec {
 }
 
 impl PlanSpec {
+    /// Whether it takes votes together, so that members have to say what they think of every label.
+    pub fn averages(&self) -> bool {
+        matches!(self, PlanSpec::Cascade { average: Some(_), .. })
+    }
+
     /// The name of the plan's kind.
     pub fn name(&self) -> &'static str {
         match self {
@@ -126,6 +144,26 @@ impl PlanSpec {
             PlanSpec::Adaptive { .. } => "adaptive",
         }
     }
+}
+
+/// What becomes of a request of whose answer nobody is sure enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LowConfidence {
+    /// An error.
+    Closed,
+    /// An answer that says that there is none.
+    Abstain,
+}
+
+/// The answer confidence that a task asks for. Without one the surest reply stands: doubt was paid for by asking the dearer model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubt {
+    /// An answer below it, or one that does not say how sure it is, is withheld.
+    pub answer_confidence: f32,
+    /// And this happens instead.
+    pub fail: LowConfidence,
 }
 
 /// Limits of one account, by the name of the resource.
@@ -165,6 +203,12 @@ pub struct SnapshotSpec {
     pub plans: BTreeMap<Arc<str>, PlanSpec>,
     /// The plan of every other task.
     pub default_plan: PlanSpec,
+    /// How sure an answer has to be, by task, for tasks that have a plan of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<Arc<str>, Doubt>,
+    /// The same for every other task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_doubt: Option<Doubt>,
     /// Limits of accounts, by path.
     pub accounts: BTreeMap<String, AccountSpec>,
     /// The model that savings are measured against.
