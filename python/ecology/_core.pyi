@@ -154,6 +154,20 @@ class Member:
     def place(self) -> str: ...
 
 @final
+class PieceCounts:
+    def __new__(cls, pieces: Sequence[str], texts: Sequence[str]) -> PieceCounts: ...
+    def __len__(self) -> int: ...
+    def project(self, table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]: ...
+    def distil(
+        self,
+        targets: npt.NDArray[np.float32],
+        prior: npt.NDArray[np.float32],
+        lambda_: float = 0.3,
+        steps: int = 25,
+        progress: Callable[[float], None] | None = None,
+    ) -> npt.NDArray[np.float32]: ...
+
+@final
 class Post:
     @property
     def leg(self) -> int: ...

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecology_core::text::StaticEmbedding as Table;
+use ecology_core::text::{EmbeddingError, StaticEmbedding as Table};
+use ecology_learn::{self as learn, DistilOptions, Rows};
 use ecology_runtime::artifact::embedding::{EmbeddingFile, share};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
@@ -11,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::errors;
+use crate::learn::{refused, teller};
 
 /// A vector per word piece, distilled from a sentence encoder: texts in, unit vectors out, in microseconds and without a network.
 #[pyclass(frozen, module = "ecology")]
@@ -22,6 +24,73 @@ pub(crate) struct StaticEmbedding {
 impl StaticEmbedding {
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+}
+
+/// How often each word piece is in each of many texts: what a static embedding is distilled from.
+#[pyclass(frozen, module = "ecology._core")]
+pub(crate) struct PieceCounts {
+    rows: Rows,
+    pieces: usize,
+}
+
+#[pymethods]
+impl PieceCounts {
+    /// Counts `pieces` in each of `texts`, all of it, and brings each row to L2 norm 1. Raises ValueError.
+    #[new]
+    fn new(py: Python<'_>, pieces: Vec<String>, texts: Vec<Bound<'_, PyString>>) -> PyResult<Self> {
+        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
+        let (count, ones) = (pieces.len(), vec![1.0; pieces.len()]);
+        let rows = py.detach(|| {
+            let table = Table::new(&pieces, &vec![0; count], &ones, &ones)?;
+            Ok::<_, EmbeddingError>(learn::piece_counts(&table, &texts))
+        });
+        Ok(Self { rows: rows.map_err(refused)?, pieces: count })
+    }
+
+    fn __len__(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The counts times `table` (float32 [pieces, columns]): float32 [texts, columns].
+    fn project<'py>(
+        &self,
+        py: Python<'py>,
+        table: PyReadonlyArray2<'py, f32>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let (columns, table) = self.read(&table)?;
+        let product = py.detach(|| learn::project(&self.rows, &table, columns)).map_err(refused)?;
+        PyArray1::from_vec(py, product).reshape([self.rows.len(), columns])
+    }
+
+    /// The table W, float32 [pieces, columns], that minimises ‖counts · W − targets‖² + lambda_ ‖W − prior‖², by `steps` steps of conjugate
+    /// gradients. `progress` is called with numbers that rise to 1. Raises ValueError.
+    #[pyo3(signature = (targets, prior, lambda_=0.3, steps=25, progress=None))]
+    fn distil<'py>(
+        &self,
+        py: Python<'py>,
+        targets: PyReadonlyArray2<'py, f32>,
+        prior: PyReadonlyArray2<'py, f32>,
+        lambda_: f32,
+        steps: u32,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let (columns, prior) = self.read(&prior)?;
+        let targets: Vec<f32> = targets.as_array().iter().copied().collect();
+        let (options, tell) = (DistilOptions { lambda: lambda_, steps }, teller(progress));
+        let solve = || learn::distil(&self.rows, &targets, &prior, columns, &options, &tell);
+        let table = py.detach(solve).map_err(refused)?;
+        PyArray1::from_vec(py, table).reshape([self.pieces, columns])
+    }
+}
+
+impl PieceCounts {
+    fn read(&self, table: &PyReadonlyArray2<'_, f32>) -> PyResult<(usize, Vec<f32>)> {
+        let (rows, columns) = table.as_array().dim();
+        if rows != self.pieces {
+            return Err(refused(format!("a table of {rows} rows for {} pieces", self.pieces)));
+        }
+        Ok((columns, table.as_array().iter().copied().collect()))
     }
 }
 

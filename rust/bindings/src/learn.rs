@@ -17,7 +17,7 @@ use crate::router::RouterWeights;
 use crate::section::attached;
 use crate::text::extractor;
 
-fn refused(error: impl std::fmt::Display) -> PyErr {
+pub(crate) fn refused(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
@@ -95,7 +95,7 @@ impl Features {
 }
 
 /// Tells a Python callable how far the work is, in [0, 1].
-fn teller(progress: Option<Py<PyAny>>) -> impl Fn(f32) + Sync {
+pub(crate) fn teller(progress: Option<Py<PyAny>>) -> impl Fn(f32) + Sync {
     move |done: f32| {
         if let Some(progress) = &progress {
             // A progress bar that fails is no reason to stop training.

@@ -56,7 +56,7 @@ mod _core {
     #[pymodule_export]
     use decision::{Decision, replay};
     #[pymodule_export]
-    use embedding::StaticEmbedding;
+    use embedding::{PieceCounts, StaticEmbedding};
     #[pymodule_export]
     use engine::Engine;
     #[pymodule_export]

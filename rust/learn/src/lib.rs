@@ -18,6 +18,7 @@
 //! ```
 
 mod calibrate;
+mod distil;
 mod dual;
 mod error;
 mod folds;
@@ -30,6 +31,7 @@ mod rows;
 mod softmax;
 
 pub use calibrate::{fit_platt, fit_temperature};
+pub use distil::{DistilOptions, distil, piece_counts, project};
 pub use error::LearnError;
 pub use folds::folds;
 pub use linear::Linear;
