@@ -1,10 +1,10 @@
-//! A softmax over hashed n-grams: a whole classifier in microseconds, on the caller's thread.
+//! A softmax over the features of a text: a whole classifier in microseconds, on the caller's thread.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use ecology_core::leg::{Fault, Reply};
-use ecology_core::text::WeightTable;
+use ecology_core::text::{StaticEmbedding, WeightTable};
 use ecology_core::{Value, Votes};
 
 use super::{LegInput, Member, Place};
@@ -64,6 +64,10 @@ impl Member for LinearMember {
         });
         let output = Value::Text(Arc::clone(&self.labels[best]));
         Ok(Reply { confidence: Some(1.0 / total), votes, ..output.into() })
+    }
+
+    fn embedding(&self) -> Option<&Arc<StaticEmbedding>> {
+        self.table.embedding()
     }
 
     fn as_any(&self) -> &dyn Any {
