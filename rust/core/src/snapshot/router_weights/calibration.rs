@@ -72,9 +72,9 @@ impl Calibration {
         }
     }
 
-    /// Whether two different raw scores may have one probability: on the level parts of an isotonic calibration they do.
+    /// Whether two different raw scores may have one probability: between equal knots, and beyond the ends.
     pub fn has_levels(&self) -> bool {
-        matches!(self, Self::Isotonic { .. })
+        !matches!(self, Self::Platt(_))
     }
 
     pub(super) fn check(&self, what: &str, violations: &mut Vec<String>) {

@@ -1,9 +1,9 @@
 //! By how much one model is expected to be better than another.
 //!
 //! **The problem.** Whoever sends the prompts with the largest gain to the dearer model needs a *ranking* of prompts. Calibrated
-//! probabilities are right on average, but isotonic ones are level over whole ranges of scores: their difference ties prompts that the
-//! scores tell apart, and steps where the calibration happened to step. So a side whose calibration has levels counts half as what it
-//! was calibrated to, and half as its raw score, which is on the scale of a probability (heads are fitted to scores in
+//! probabilities are right on average, but isotonic ones are level over whole ranges of scores (beta ones beyond 0 and 1): their
+//! difference ties prompts that the scores tell apart, and steps where the calibration happened to step. So a side whose calibration
+//! has levels counts half as what it was calibrated to, and half as its raw score, which is on the scale of a probability (heads are fitted to scores in
 //! [0, 1]). Both halves estimate P(good), so their mean does, and it ties no two scores. A router may also hold heads of their own
 //! for gains, fitted to differences; then these alone rank.
 
