@@ -17,10 +17,13 @@
 //! # Ok::<(), ecology_learn::LearnError>(())
 //! ```
 
+mod beta;
 mod calibrate;
 mod dual;
 mod error;
+pub mod factored;
 mod folds;
+mod isotonic;
 mod linear;
 mod logistic;
 mod math;
@@ -29,9 +32,11 @@ mod router;
 mod rows;
 mod softmax;
 
+pub use beta::fit_beta;
 pub use calibrate::{fit_platt, fit_temperature};
 pub use error::LearnError;
 pub use folds::folds;
+pub use isotonic::fit_isotonic;
 pub use linear::Linear;
 pub use logistic::{LogisticOptions, fit_logistic};
 pub use router::fit_router;

@@ -1,0 +1,35 @@
+//! Which calibration a model gets: as fine as its validation rows allow.
+
+use super::parts::Calibration;
+use crate::{LearnError, fit_beta, fit_isotonic, fit_platt};
+
+/// Isotonic regression has as many parameters as it likes: fewer rows than this make it worse than two or three.
+const FEWEST_FOR_ISOTONIC: usize = 3_000;
+/// Three parameters.
+const FEWEST_FOR_BETA: usize = 200;
+/// Two.
+const FEWEST_FOR_PLATT: usize = 20;
+
+/// From raw scores and targets of the rows where a model was observed.
+///
+/// With hardly any row, or targets that are all alike, there is only a mean: `prior`, what it scored on all rows, with the weight
+/// of two rows. It says how good the model is, not when.
+pub(super) fn calibrate(raw: &[f32], targets: &[f32], prior: f32) -> Result<Calibration, LearnError> {
+    let alike = targets.windows(2).all(|pair| pair[0] == pair[1]);
+    let level = raw.windows(2).all(|pair| pair[0] == pair[1]);
+    if raw.len() < FEWEST_FOR_PLATT || alike || level {
+        let sum: f32 = targets.iter().sum();
+        let mean = (sum + 2.0 * prior.clamp(0.01, 0.99)) / (targets.len() as f32 + 2.0);
+        return Ok(Calibration::Platt { slope: 0.0, offset: (mean / (1.0 - mean)).ln() });
+    }
+    if raw.len() >= FEWEST_FOR_ISOTONIC {
+        let (raw, probability) = fit_isotonic(raw, targets)?.into_iter().unzip();
+        return Ok(Calibration::Isotonic { raw, probability });
+    }
+    if raw.len() >= FEWEST_FOR_BETA {
+        let (a, b, c) = fit_beta(raw, targets)?;
+        return Ok(Calibration::Beta { a, b, c });
+    }
+    let (slope, offset) = fit_platt(raw, targets)?;
+    Ok(Calibration::Platt { slope, offset })
+}
