@@ -40,11 +40,12 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
         let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));
         return Scored { models, basis: Basis::Rules(name), preferred };
     };
-    let mut scores = vec![0.0; weights.table().columns()];
-    weights.table().score_into(inputs.features, &mut scores);
+    let (mut basis, mut scores) = (Vec::new(), vec![0.0; weights.models().len()]);
+    weights.basis_into(inputs.features, &mut basis);
+    weights.scores_into(&basis, &mut scores);
     for ranked in &mut models {
         if let Some(column) = snapshot.router_columns[usize::from(ranked.model)] {
-            ranked.confidence = weights.calibration()[column].probability(scores[column]);
+            ranked.confidence = scores[column];
         }
     }
     Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Mask::EMPTY }

@@ -164,9 +164,9 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         check(&spec)?;
         if let Some(weights) = &router
-            && weights.table().spec() != &spec.features
+            && weights.spec() != &spec.features
         {
-            let (router, population) = (weights.table().spec().digest(), spec.features.digest());
+            let (router, population) = (weights.spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
         let models = &spec.models;
