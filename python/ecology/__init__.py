@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .policy import Adaptive, Budget, Cascade, Direct, Policy
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
-    from .routing import Outcome, Router
+    from .routing import Outcome, Outcomes, Router
 
 _HOMES = {
     "._core": ("Accounts", "Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
@@ -35,7 +35,7 @@ _HOMES = {
     ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
-    ".routing": ("Outcome", "Router"),
+    ".routing": ("Outcome", "Outcomes", "Router"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -53,6 +53,7 @@ __all__ = [
     "EcologyError",
     "Manifest",
     "Outcome",
+    "Outcomes",
     "Policy",
     "Price",
     "Registry",

@@ -21,11 +21,13 @@ from ..messages import read_input
 from ..spec import model_spec, snapshot_spec
 from .guard import Guard, judge_router
 from .matrix import Matrix, split_by_prompt
-from .outcome import to_outcomes
+from .outcomes import Outcomes
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from ..population.training import Trained
 
 __all__ = ["Router"]
 
@@ -49,16 +51,24 @@ class Router:
         self._engine = _core.Engine(json.dumps(spec), [None] * len(models), weights)
 
     @classmethod
-    def fit(cls, outcomes: Any, *, validation_share: float = 0.2, seed: int = 0) -> Router:
-        """Fit on outcomes: anything that `to_outcomes` reads.
+    def fit(
+        cls, outcomes: Any, *, validation_share: float = 0.2, seed: int = 0, trained_on: Trained | None = None
+    ) -> Router:
+        """Fit on outcomes: anything that `Outcomes.read` reads.
 
         Rows with `split` "train" and "val" are used as they say; otherwise prompts are split by a hash. What the router
         is worth is measured on the validation rows and kept in `card`; see `guard`.
 
+        `trained_on` is a description, or maps models to fingerprints of the prompts that they were trained on.
+
         Raises:
             OutcomesError: with all that is wrong.
+            SeenInTraining: a model of `trained_on` has an outcome on a prompt that it has seen, without a `fold`.
         """
-        train, validation = split_by_prompt(to_outcomes(outcomes), validation_share, seed)
+        table = Outcomes.read(outcomes)
+        if trained_on is not None:
+            table.check_training(trained_on)
+        train, validation = split_by_prompt(table, validation_share, seed)
         rows, validation_rows = _core.Features(train.prompts), _core.Features(validation.prompts)
         facts = {model: _facts(train, column) for column, model in enumerate(train.models)}
         card: dict[str, Any] = {"prompts": len(train.prompts), "seed": seed, "models": facts}

@@ -6,6 +6,8 @@ use crate::isotonic::check_calibration;
 /// Scores are drawn in to [this, 1 − this] before a logarithm is taken.
 const EDGE: f64 = 0.001;
 const ROUNDS: usize = 100;
+/// What changes nothing.
+const IDENTITY: [f64; 3] = [1.0, 1.0, 0.0];
 
 /// `(a, b, c)` such that 1 / (1 + exp(−(a·ln s − b·ln(1 − s) + c))) is a calibrated probability of a score s in [0, 1] (Kull, Silva Filho &
 /// Flach 2017, §3), with a, b ≥ 0 so that it rises: logistic regression on ln s and −ln(1 − s), from scores of rows that the
@@ -21,6 +23,15 @@ const ROUNDS: usize = 100;
 /// # Ok::<(), ecology_learn::LearnError>(())
 /// ```
 pub fn fit_beta(scores: &[f32], targets: &[f32]) -> Result<(f32, f32, f32), LearnError> {
+    fit_beta_towards(scores, targets, 0.0)
+}
+
+/// As [`fit_beta`], held towards (1, 1, 0) by `trust`/2 · ‖(a, b, c) − (1, 1, 0)‖².
+pub(crate) fn fit_beta_towards(
+    scores: &[f32],
+    targets: &[f32],
+    trust: f64,
+) -> Result<(f32, f32, f32), LearnError> {
     check_calibration(scores, targets)?;
     let positive: f64 = targets.iter().map(|target| f64::from(*target)).sum();
     let negative = targets.len() as f64 - positive;
@@ -37,7 +48,7 @@ pub fn fit_beta(scores: &[f32], targets: &[f32]) -> Result<(f32, f32, f32), Lear
     }
     // The fewest that have to be held at 0, in a fixed order.
     for free in [[true, true], [true, false], [false, true]] {
-        let [a, b, c] = newton(&rows, free, start);
+        let [a, b, c] = newton(&rows, free, start, trust);
         if a >= 0.0 && b >= 0.0 {
             return Ok((a as f32, b as f32, c as f32));
         }
@@ -46,7 +57,7 @@ pub fn fit_beta(scores: &[f32], targets: &[f32]) -> Result<(f32, f32, f32), Lear
 }
 
 /// Minimises Σ log(1 + eˢ) − t·s over the free numbers, by Newton with backtracking.
-fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64) -> [f64; 3] {
+fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64, trust: f64) -> [f64; 3] {
     let free = [free[0], free[1], true];
     let score = |w: &[f64; 3], x: &[f64; 3]| w[0] * x[0] + w[1] * x[1] + w[2] * x[2];
     let loss = |w: &[f64; 3]| -> f64 {
@@ -54,7 +65,8 @@ fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64) -> [f64; 3] {
             let s = score(w, x);
             s.max(0.0) + (-s.abs()).exp().ln_1p() - t * s
         };
-        rows.iter().map(of_row).sum()
+        let held: f64 = w.iter().zip(&IDENTITY).map(|(w, to)| 0.5 * trust * (w - to).powi(2)).sum();
+        rows.iter().map(of_row).sum::<f64>() + held
     };
     let mut w = [0.0, 0.0, start];
     let mut best = loss(&w);
@@ -68,6 +80,8 @@ fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64) -> [f64; 3] {
             }
         }
         for i in 0..3 {
+            gradient[i] += trust * (w[i] - IDENTITY[i]);
+            hessian[i][i] += trust;
             // What is held: a row of the identity, so that it does not move.
             if !free[i] {
                 (0..3).for_each(|j| (hessian[i][j], hessian[j][i]) = (0.0, 0.0));

@@ -1,11 +1,12 @@
 //! One more model: a head and a calibration on φ as it is.
 
+use ecology_core::snapshot::Calibration;
 use rayon::prelude::*;
 
 use super::fit::calibrated;
 use super::gram::Basis;
 use super::judge::raw;
-use super::parts::{Calibration, Factored};
+use super::parts::Factored;
 use super::ridge::Ridge;
 use crate::{LearnError, Rows};
 
@@ -21,7 +22,7 @@ pub fn fit_new_head(
     train: (&Rows, &[f32]),
     validation: (&Rows, &[f32]),
 ) -> Result<(Vec<f32>, Calibration), LearnError> {
-    let width = router.projected() + router.groups.iter().map(|group| group.bias.len()).sum::<usize>() + 1;
+    let width = router.projected() + router.groups.iter().map(|group| group.heads.bias.len()).sum::<usize>() + 1;
     let basis = |rows: &Rows| -> Basis {
         let row = |row: usize| {
             let mut phi = router.basis(rows, row);

@@ -1,9 +1,11 @@
 //! Expected cost and latency: heads on the same φ, where these depend on the prompt.
 
+use ecology_core::snapshot::Heads;
+
 use super::family::Layout;
 use super::gram::Basis;
 use super::judge::{difference, raw};
-use super::parts::Heads;
+use super::parts::heads_of;
 use super::ridge::Ridge;
 
 /// Penalties, from weak to strong.
@@ -66,5 +68,5 @@ pub(super) fn expected(
             *bias += 0.5 * variance;
         }
     }
-    Some(Heads::of(heads))
+    Some(heads_of(heads))
 }

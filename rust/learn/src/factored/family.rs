@@ -27,7 +27,7 @@ const NOISE: f64 = 1.0;
 /// One form that was tried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// `means`, `success`, `difference`, `niche`, `prototypes`, `embedding`, `stack`, `pooled`, `low rank`.
+    /// `means`, `success`, `difference`, `niche`, `prototypes`, `places`, `embedding`, `tasks`, `stack`, `pooled`, `low rank`.
     pub name: String,
     /// Numbers of φ that its heads read.
     pub numbers: usize,
@@ -97,8 +97,9 @@ impl Layout<'_> {
             ("difference", self.keep(level, &[])),
             ("niche", self.keep(|_| false, &["niche"])),
             ("prototypes", self.keep(|_| false, &["prototypes"])),
+            ("places", self.keep(|_| false, &["niche", "prototypes"])),
             ("embedding", self.keep(|column| level(column) || *column == Column::Principal, &[])),
-            ("tasks", self.keep(|column| level(column) || *column == Column::Score(Task), &["niche"])),
+            ("tasks", self.keep(|column| level(column) || matches!(column, Column::Score(Task(_))), &["niche"])),
             ("stack", self.keep(|_| true, &["niche", "prototypes"])),
         ];
         // A form that has nothing of its own here equals one before it.

@@ -1,5 +1,6 @@
 //! From outcomes to a factored router.
 
+use ecology_core::snapshot::{Calibration, Group, Heads, MAX_BASIS, MAX_PROJECTION};
 use rayon::prelude::*;
 
 use super::calibration::calibrate;
@@ -9,7 +10,7 @@ use super::groups::{Centres, niche};
 use super::judge::Judge;
 use super::level_one::LevelOne;
 use super::observed::{Observed, Shape};
-use super::parts::{Factored, Group, Heads, MOST_PROJECTED, spread};
+use super::parts::{Factored, heads_of, spread};
 use super::projection::Projection;
 use super::prune::prune;
 use super::ridge::Ridge;
@@ -42,9 +43,9 @@ pub struct FactoredOptions {
 impl Default for FactoredOptions {
     fn default() -> Self {
         Self {
-            projected: MOST_PROJECTED,
-            principal: 24,
-            prototypes: 64,
+            projected: MAX_PROJECTION,
+            principal: 32,
+            prototypes: 256,
             folds: 4,
             l2: 5.0,
             dense_scale: 1.0,
@@ -57,7 +58,7 @@ impl Default for FactoredOptions {
 
 impl FactoredOptions {
     fn check(&self) -> Result<(), LearnError> {
-        let projected = (1..=MOST_PROJECTED).contains(&self.projected);
+        let projected = (1..=MAX_PROJECTION).contains(&self.projected);
         for (option, value, expected, holds) in [
             ("projected", self.projected as f64, "1 to 64", projected),
             ("prototypes", self.prototypes as f64, "at most 256", self.prototypes <= 256),
@@ -72,8 +73,10 @@ impl FactoredOptions {
     }
 }
 
+/// Rows that a prototype speaks for, at least.
+const ROWS_A_PROTOTYPE: usize = 20;
 /// Softness of prototypes that is tried, from soft to hard.
-const SHARPNESS: [f32; 4] = [0.1, 0.3, 1.0, 3.0];
+const SHARPNESS: [f32; 4] = [0.5, 1.5, 4.0, 8.0];
 /// Shares of the work: the first level is most of it.
 const FIRST_LEVEL: f32 = 0.7;
 
@@ -113,7 +116,7 @@ pub fn fit_factored(
     let level = LevelOne::fit(train, shape, (&folds, count), options.dense_scale, &logistic, &part)?;
     let mut rest = progress.part(1.0 - FIRST_LEVEL);
 
-    let Projection { columns, held_out, mut table, tasks } =
+    let Projection { columns, held_out, mut table, tasks, dense_deviation } =
         Projection::of(train, shape, level, options.projected, options.principal);
     round(&mut table, shape.buckets);
     let k = columns.len();
@@ -126,12 +129,18 @@ pub fn fit_factored(
         groups.extend(niche(&held_out, k, &tasks, known)?);
     }
     let search = Search { train, validation, folds: &folds, count, z: [&held_out, &of_validation], k, shape };
-    if let Some(centres) = Centres::of(&held_out, k, options.prototypes, options.seed) {
+    // Where there is an embedding, its directions are the space: as they are, the largest counting most. Supervised scores beside them
+    // gained nothing.
+    let plain = dense_deviation.iter().all(|deviation| *deviation == 0.0);
+    let space = if plain { vec![1.0; k] } else { dense_deviation };
+    let room = MAX_BASIS.saturating_sub(k + groups.iter().map(|group| group.heads.bias.len()).sum::<usize>());
+    let most = options.prototypes.min(train.len() / ROWS_A_PROTOTYPE).min(room);
+    if let Some(centres) = Centres::of(&held_out, space, most, options.seed) {
         groups.push(search.sharpest(&groups, &columns, &centres));
     }
     rest.advance(0.5);
 
-    let layout = Layout { columns: &columns, groups: groups.iter().map(|g| (g.name.clone(), g.bias.len())).collect() };
+    let layout = Layout { columns: &columns, groups: groups.iter().map(|g| (g.name.to_string(), g.heads.bias.len())).collect() };
     let [phi, phi_validation] = search.bases(&groups, 1);
     let ridge = Ridge::of(&phi, train.scores, shape.models, &folds, count);
     let judge = search.judge(&phi, &phi_validation, train.scores, &folds);
@@ -146,7 +155,7 @@ pub fn fit_factored(
     let cost = whole(|data| data.log_cost.map(<[f32]>::to_vec));
     let latency = whole(|data| data.log_latency.map(<[f32]>::to_vec));
 
-    let heads = Heads::of(heads);
+    let heads = heads_of(heads);
     let mut fitted =
         Factored { projection: table, groups, heads, calibration: Vec::new(), cost, latency };
     prune(&mut fitted);
@@ -167,7 +176,7 @@ pub(super) fn calibrated(
     models: usize,
     model: usize,
     mean: f32,
-) -> Result<super::parts::Calibration, LearnError> {
+) -> Result<Calibration, LearnError> {
     let column = |numbers: &[f32]| numbers.iter().skip(model).step_by(models).copied().collect::<Vec<f32>>();
     let (raw, targets) = (column(raw), column(targets));
     let seen = raw.into_iter().zip(targets).filter(|(_, target)| !target.is_nan());
@@ -220,7 +229,7 @@ const QUICK_ROWS: usize = 10_000;
 impl Search<'_> {
     /// φ of every `step`-th training row and of all validation rows.
     fn bases(&self, groups: &[Group], step: usize) -> [super::gram::Basis; 2] {
-        let width = self.k + groups.iter().map(|group| group.bias.len()).sum::<usize>() + 1;
+        let width = self.k + groups.iter().map(|group| group.heads.bias.len()).sum::<usize>() + 1;
         let basis = |z: &[f32], step: usize| {
             let rows = (z.len() / self.k).div_ceil(step);
             basis_of(rows, width, |row| {
@@ -260,25 +269,12 @@ impl Search<'_> {
             groups.push(centres.group(*sharpness));
             let [phi, validation] = self.bases(&groups, step);
             let ridge = Ridge::of(&phi, &targets, models, &folds, self.count);
-            let names = groups.iter().map(|group| (group.name.clone(), group.bias.len())).collect();
+            let names = groups.iter().map(|group| (group.name.to_string(), group.heads.bias.len())).collect();
             let judge = self.judge(&phi, &validation, &targets, &folds);
             quick(&Layout { columns, groups: names }, &ridge, &judge, self.count)
         };
         let losses: Vec<f64> = SHARPNESS.iter().map(of).collect();
         let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap_or(0);
         centres.group(SHARPNESS[best])
-    }
-}
-
-impl Heads {
-    /// From heads that end with their bias.
-    pub(super) fn of(heads: Vec<Vec<f64>>) -> Self {
-        let mut all = Self::default();
-        for head in heads {
-            let (weights, bias) = head.split_at(head.len().saturating_sub(1));
-            all.weights.extend(weights.iter().map(|weight| *weight as f32));
-            all.bias.push(bias.first().map_or(0.0, |bias| *bias as f32));
-        }
-        all
     }
 }

@@ -27,8 +27,8 @@ pub(super) enum Kind {
     Success,
     /// Which of two models does better.
     Difference,
-    /// Whether the prompt is of a task.
-    Task,
+    /// Whether the prompt is of this task.
+    Task(u32),
 }
 
 /// Scores of the training rows by heads that did not see them, `[rows][columns]`, and heads that saw all rows.
@@ -108,15 +108,18 @@ fn targets(data: &Observed<'_>, shape: &Shape, folds: &[u32], count: u32) -> Tar
     for task in 0..shape.tasks as u32 {
         let Some(tasks) = data.tasks else { break };
         let is = |known: &u32| if *known == NO_TASK { f32::NAN } else { f32::from(u8::from(*known == task)) };
-        columns.push((Kind::Task, tasks.iter().map(is).collect()));
+        columns.push((Kind::Task(task), tasks.iter().map(is).collect()));
     }
-    // Outside of every fold something has to be seen.
+    // Outside of every fold something has to be seen; and what never varies has no score.
     columns.retain(|(_, numbers)| {
         let mut seen = vec![0; count as usize];
         let known = numbers.iter().zip(folds).filter(|(number, _)| !number.is_nan());
         known.for_each(|(_, fold)| seen[*fold as usize] += 1);
         let all: usize = seen.iter().sum();
-        all >= FEWEST.min(n) && seen.iter().all(|inside| all > *inside)
+        let mut known = numbers.iter().filter(|number| !number.is_nan());
+        let first = known.next();
+        let varied = known.any(|number| Some(number) != first);
+        varied && all >= FEWEST.min(n) && seen.iter().all(|inside| all > *inside)
     });
     let numbers = (0..n).flat_map(|row| columns.iter().map(move |(_, numbers)| numbers[row])).collect();
     Targets { kinds: columns.iter().map(|(kind, _)| *kind).collect(), numbers }

@@ -26,4 +26,4 @@ pub use add_model::fit_new_head;
 pub use family::Trial;
 pub use fit::{FactoredOptions, fit_factored};
 pub use observed::{NO_TASK, Observed, Shape};
-pub use parts::{BETA_EDGE, Calibration, Factored, Group, Heads, MOST_BASIS, MOST_PROJECTED};
+pub use parts::Factored;

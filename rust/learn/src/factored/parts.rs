@@ -1,95 +1,11 @@
 //! What comes out of a fit: the parts of a factored router.
 
+use std::sync::Arc;
+
+use ecology_core::snapshot::{Calibration, FactoredParts, Group, Heads, LogHeads};
+use ecology_core::text::{FeatureSpec, TableError};
+
 use crate::{Linear, Rows};
-
-/// Most columns of the projection.
-pub const MOST_PROJECTED: usize = 64;
-/// Most numbers of φ.
-pub const MOST_BASIS: usize = 512;
-
-/// A group of φ: softmax(W z + b), numbers of [0, 1] that add up to 1.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// `niche` or `prototypes`.
-    pub name: String,
-    /// `[size][k]`.
-    pub weights: Vec<f32>,
-    /// `[size]`.
-    pub bias: Vec<f32>,
-}
-
-/// One linear head on φ per model.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heads {
-    /// `[models][φ]`.
-    pub weights: Vec<f32>,
-    /// `[models]`.
-    pub bias: Vec<f32>,
-}
-
-impl Heads {
-    /// bias + φ · h of one model.
-    pub fn raw(&self, basis: &[f32], model: usize) -> f32 {
-        let weights = &self.weights[model * basis.len()..][..basis.len()];
-        let sum: f64 = weights.iter().zip(basis).map(|(w, b)| f64::from(*w) * f64::from(*b)).sum();
-        (sum + f64::from(self.bias[model])) as f32
-    }
-}
-
-/// From a raw score to a probability; each is monotone.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Calibration {
-    /// 1 / (1 + exp(−(slope · raw + offset))).
-    Platt {
-        /// Factor on the raw score.
-        slope: f32,
-        /// Added after it.
-        offset: f32,
-    },
-    /// 1 / (1 + exp(−(a · ln r − b · ln(1 − r) + c))), for r = the raw score inside [0.001, 0.999].
-    Beta {
-        /// Factor on ln r, 0 or above.
-        a: f32,
-        /// Factor on −ln(1 − r), 0 or above.
-        b: f32,
-        /// Added after them.
-        c: f32,
-    },
-    /// Linear between the knots, level outside them.
-    Isotonic {
-        /// Rising.
-        raw: Vec<f32>,
-        /// Not falling.
-        probability: Vec<f32>,
-    },
-}
-
-/// Raw scores are drawn in to [this, 1 − this] before a logarithm is taken.
-pub const BETA_EDGE: f64 = 0.001;
-
-impl Calibration {
-    /// P(good) of a raw score.
-    pub fn probability(&self, raw: f32) -> f32 {
-        let raw64 = f64::from(raw);
-        let logit = match self {
-            Self::Platt { slope, offset } => f64::from(*slope) * raw64 + f64::from(*offset),
-            Self::Beta { a, b, c } => {
-                let r = raw64.clamp(BETA_EDGE, 1.0 - BETA_EDGE);
-                f64::from(*a) * r.ln() - f64::from(*b) * (1.0 - r).ln() + f64::from(*c)
-            }
-            Self::Isotonic { raw: knots, probability } => {
-                let above = knots.partition_point(|knot| *knot <= raw);
-                if above == 0 || above == knots.len() {
-                    return probability.get(above.saturating_sub(1)).copied().unwrap_or(0.5);
-                }
-                let (x0, x1) = (f64::from(knots[above - 1]), f64::from(knots[above]));
-                let (y0, y1) = (f64::from(probability[above - 1]), f64::from(probability[above]));
-                return (y0 + (y1 - y0) * (raw64 - x0) / (x1 - x0)) as f32;
-            }
-        };
-        (1.0 / (1.0 + (-logit).exp())) as f32
-    }
-}
 
 /// A fitted router: features → z (projection) → φ (z beside softmax groups of it) → one head per model → calibration.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,20 +39,52 @@ impl Factored {
 
     /// Raw scores, one per model.
     pub fn raw(&self, basis: &[f32]) -> Vec<f32> {
-        (0..self.heads.bias.len()).map(|model| self.heads.raw(basis, model)).collect()
+        (0..self.heads.bias.len()).map(|model| apply(&self.heads, basis, model)).collect()
     }
 
     /// P(good), one per model.
     pub fn scores(&self, basis: &[f32]) -> Vec<f32> {
         self.raw(basis).iter().zip(&self.calibration).map(|(raw, one)| one.probability(*raw)).collect()
     }
+
+    /// The same for serving. Raw scores rank prompts by gain: they were fitted together, so that their differences have less noise than
+    /// those of two calibrations.
+    pub fn into_parts(self, spec: FeatureSpec) -> Result<FactoredParts, TableError> {
+        let logs = |heads: Heads| LogHeads { known: vec![true; heads.bias.len()], heads };
+        Ok(FactoredParts {
+            projection: Arc::new(self.projection.into_table(spec)?.quantized()),
+            groups: self.groups,
+            gain: Some(self.heads.clone()),
+            heads: self.heads,
+            calibration: self.calibration,
+            cost: self.cost.map(logs),
+            latency: self.latency.map(logs),
+        })
+    }
+}
+
+/// bias + φ · h of one model.
+pub(super) fn apply(heads: &Heads, basis: &[f32], model: usize) -> f32 {
+    let weights = &heads.weights[model * basis.len()..][..basis.len()];
+    weights.iter().zip(basis).fold(heads.bias[model], |sum, (w, b)| sum + w * b)
+}
+
+/// From heads that end with their bias.
+pub(super) fn heads_of(solved: Vec<Vec<f64>>) -> Heads {
+    let mut all = Heads::default();
+    for head in solved {
+        let (weights, bias) = head.split_at(head.len().saturating_sub(1));
+        all.weights.extend(weights.iter().map(|weight| *weight as f32));
+        all.bias.push(bias.first().map_or(0.0, |bias| *bias as f32));
+    }
+    all
 }
 
 /// Appends the groups to z.
 pub(super) fn spread(groups: &[Group], k: usize, basis: &mut Vec<f32>) {
     for group in groups {
         let start = basis.len();
-        for (weights, bias) in group.weights.chunks_exact(k).zip(&group.bias) {
+        for (weights, bias) in group.heads.weights.chunks_exact(k).zip(&group.heads.bias) {
             let logit = weights.iter().zip(&basis[..k]).map(|(w, z)| w * z).sum::<f32>() + bias;
             basis.push(logit);
         }

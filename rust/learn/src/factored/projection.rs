@@ -27,8 +27,18 @@ pub(super) struct Projection {
     /// `[rows][k]`, mean 0 and deviation 1.
     pub(super) held_out: Vec<f32>,
     pub(super) table: Linear,
-    /// z → the scores of tasks, `[tasks][k]` and `[tasks]`: what the niche group is made of.
-    pub(super) tasks: Vec<(Vec<f32>, f32)>,
+    /// The scores of tasks from z: what the niche group is made of.
+    pub(super) tasks: Vec<TaskScore>,
+    /// Of each column of z before it was standardised, as far as it is a direction of dense features; else 0.
+    pub(super) dense_deviation: Vec<f32>,
+}
+
+/// A task's score from z.
+pub(super) struct TaskScore {
+    pub(super) task: u32,
+    /// `[k]`.
+    pub(super) weights: Vec<f32>,
+    pub(super) bias: f32,
 }
 
 impl Projection {
@@ -79,15 +89,21 @@ impl Projection {
             }
             table.bias[at] = (-last.mean[at] / last.deviation[at]) as f32;
         }
-        let tasks = (0..given).filter(|at| level.kinds[*at] == Kind::Task).map(|task| {
-            // The standardised score of the task is Σ mix[j][task] · (z_j · deviation_j + mean_j), for orthonormal mixtures.
-            let (mean, deviation) = (supervised.mean[task], supervised.deviation[task]);
-            let back = |j: usize| mix.get(j).map_or(0.0, |mix| mix[task] * deviation);
-            let weights = (0..k).map(|j| (back(j) * last.deviation[j]) as f32).collect();
-            (weights, (mean + (0..k).map(|j| back(j) * last.mean[j]).sum::<f64>()) as f32)
+        let tasks = level.kinds.iter().enumerate().filter_map(|(at, kind)| match kind {
+            Kind::Task(task) => {
+                // The standardised score of the task is Σ mix[j][at] · (z_j · deviation_j + mean_j), for orthonormal mixtures.
+                let (mean, deviation) = (supervised.mean[at], supervised.deviation[at]);
+                let back = |j: usize| mix.get(j).map_or(0.0, |mix| mix[at] * deviation);
+                let weights = (0..k).map(|j| (back(j) * last.deviation[j]) as f32).collect();
+                let bias = (mean + (0..k).map(|j| back(j) * last.mean[j]).sum::<f64>()) as f32;
+                Some(TaskScore { task: *task, weights, bias })
+            }
+            _ => None,
         });
         let tasks = tasks.collect();
-        Self { columns, held_out, table, tasks }
+        let of_column = |at: usize| if at < mix.len() { 0.0 } else { last.deviation[at] as f32 };
+        let dense_deviation = (0..k).map(of_column).collect();
+        Self { columns, held_out, table, tasks, dense_deviation }
     }
 }
 
@@ -125,7 +141,7 @@ impl Standard {
         numbers.map(|((number, mean), deviation)| (f64::from(*number) - mean) / deviation).collect()
     }
 
-    pub(super) fn apply(&self, row: &mut [f32]) {
+    fn apply(&self, row: &mut [f32]) {
         let scaled = self.scale(row);
         row.iter_mut().zip(scaled).for_each(|(number, scaled)| *number = scaled as f32);
     }

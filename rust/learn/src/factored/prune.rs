@@ -1,12 +1,14 @@
 //! A router carries only what its heads read.
 
-use super::parts::{Factored, Group, Heads};
+use ecology_core::snapshot::{Group, Heads};
+
+use super::parts::Factored;
 use crate::Linear;
 
 /// Leaves out groups that no head reads, then columns of z that neither a head nor a group reads. Scores stay as they are.
 pub(super) fn prune(fitted: &mut Factored) {
     let k = fitted.projected();
-    let sizes: Vec<usize> = fitted.groups.iter().map(|group| group.bias.len()).collect();
+    let sizes: Vec<usize> = fitted.groups.iter().map(|group| group.heads.bias.len()).collect();
     let width = k + sizes.iter().sum::<usize>();
     let all = [Some(&fitted.heads), fitted.cost.as_ref(), fitted.latency.as_ref()];
     let read = |at: usize| {
@@ -21,7 +23,7 @@ pub(super) fn prune(fitted: &mut Factored) {
         keep.extend(vec![wanted; size]);
         start += size;
         if wanted {
-            for weights in group.weights.chunks_exact(k) {
+            for weights in group.heads.weights.chunks_exact(k) {
                 keep[..k].iter_mut().zip(weights).for_each(|(keep, weight)| *keep |= *weight != 0.0);
             }
             groups.push(group);
@@ -36,7 +38,7 @@ pub(super) fn prune(fitted: &mut Factored) {
         numbers.chunks_exact(keep.len()).flat_map(row).collect()
     };
     for group in &mut groups {
-        group.weights = thin(&group.weights, &keep[..k]);
+        group.heads.weights = thin(&group.heads.weights, &keep[..k]);
     }
     let narrow = |heads: &Heads| Heads { weights: thin(&heads.weights, &keep), bias: heads.bias.clone() };
     fitted.heads = narrow(&fitted.heads);

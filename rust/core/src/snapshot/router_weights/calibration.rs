@@ -28,7 +28,7 @@ impl Platt {
 pub enum Calibration {
     /// A sigmoid.
     Platt(Platt),
-    /// P = 1 / (1 + exp(−(a · ln s − b · ln(1 − s) + c))), where s is the raw score held within [10⁻⁶, 1 − 10⁻⁶] (Kull, Silva Filho
+    /// P = 1 / (1 + exp(−(a · ln s − b · ln(1 − s) + c))), where s is the raw score held within [10⁻³, 1 − 10⁻³] (Kull, Silva Filho
     /// and Flach 2017). It rises: a and b are at least 0.
     Beta {
         /// Factor on ln s.
@@ -55,7 +55,9 @@ impl From<Platt> for Calibration {
 
 /// Most knots of an isotonic calibration.
 const MAX_KNOTS: usize = 4_096;
-const EDGE: f64 = 1e-6;
+/// Raw scores are linear and often pass 1. With an edge of 10⁻⁶ a score of 1.01 would stand ten logits above one of 0.98, and every fit would
+/// turn on such rows.
+const EDGE: f64 = 1e-3;
 
 impl Calibration {
     /// Calibrated probability of a raw score, in [0, 1].
@@ -63,7 +65,7 @@ impl Calibration {
         match self {
             Self::Platt(platt) => platt.probability(score),
             Self::Beta { a, b, c } => {
-                // Held in f64: 1 − 10⁻⁶ is no f32. A NaN, which validated weights do not give, becomes the lower edge.
+                // A NaN, which validated weights do not give, becomes the lower edge.
                 let s = f64::from(score);
                 let s = if s >= EDGE { s.min(1.0 - EDGE) } else { EDGE };
                 sigmoid(f64::from(*a) * ln(s) - f64::from(*b) * ln(1.0 - s) + f64::from(*c)) as f32
