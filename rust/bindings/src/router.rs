@@ -63,7 +63,6 @@ impl RouterWeights {
     }
 
     /// The same of a factored router. `data` is the SHA-256 of the outcomes it was fitted on.
-    #[allow(dead_code, reason = "the door for trainers in Rust")]
     pub(crate) fn of_parts(
         parts: &FactoredParts,
         models: &[String],

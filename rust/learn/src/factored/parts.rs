@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ecology_core::snapshot::{Calibration, FactoredParts, Group, Heads, LogHeads};
-use ecology_core::text::{FeatureSpec, TableError};
+use ecology_core::text::{Extractor, TableError};
 
 use crate::{Linear, Rows};
 
@@ -49,10 +49,10 @@ impl Factored {
 
     /// The same for serving. Raw scores rank prompts by gain: they were fitted together, so that their differences have less noise than
     /// those of two calibrations.
-    pub fn into_parts(self, spec: FeatureSpec) -> Result<FactoredParts, TableError> {
+    pub fn into_parts(self, extractor: Extractor) -> Result<FactoredParts, TableError> {
         let logs = |heads: Heads| LogHeads { known: vec![true; heads.bias.len()], heads };
         Ok(FactoredParts {
-            projection: Arc::new(self.projection.into_table(spec)?.quantized()),
+            projection: Arc::new(self.projection.into_table(extractor)?.quantized()),
             groups: self.groups,
             gain: Some(self.heads.clone()),
             heads: self.heads,
