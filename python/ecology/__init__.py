@@ -14,7 +14,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Accounts, Answer, Decision, __version__, best_confidence, majority, replay, signals
+    from ._core import (
+        Accounts,
+        Answer,
+        Decision,
+        StaticEmbedding,
+        __version__,
+        best_confidence,
+        majority,
+        replay,
+        signals,
+    )
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
@@ -23,10 +33,20 @@ if TYPE_CHECKING:
     from .policy import Adaptive, Budget, Cascade, Direct, Policy
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
-    from .routing import Outcome, Router
+    from .routing import Outcome, Outcomes, Router
 
 _HOMES = {
-    "._core": ("Accounts", "Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
+    "._core": (
+        "Accounts",
+        "Answer",
+        "Decision",
+        "StaticEmbedding",
+        "__version__",
+        "best_confidence",
+        "majority",
+        "replay",
+        "signals",
+    ),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
@@ -35,7 +55,7 @@ _HOMES = {
     ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
-    ".routing": ("Outcome", "Router"),
+    ".routing": ("Outcome", "Outcomes", "Router"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -53,6 +73,7 @@ __all__ = [
     "EcologyError",
     "Manifest",
     "Outcome",
+    "Outcomes",
     "Policy",
     "Price",
     "Registry",
@@ -62,6 +83,7 @@ __all__ = [
     "Router",
     "Savings",
     "Stage",
+    "StaticEmbedding",
     "Tier",
     "__version__",
     "best_confidence",

@@ -69,7 +69,6 @@ impl RouterWeights {
     }
 
     /// The same of a factored router. `data` is the SHA-256 of the outcomes it was fitted on.
-    #[allow(dead_code, reason = "the door for trainers in Rust")]
     pub(crate) fn of_parts(
         parts: &FactoredParts,
         models: &[String],
@@ -106,7 +105,7 @@ impl RouterWeights {
                 &texts,
                 || (Features::default(), Vec::new()),
                 |(features, basis), text| {
-                    weights.spec().extract_into(text, features);
+                    weights.extractor().extract_into(text, features);
                     weights.basis_into(features, basis);
                     let mut row = Vec::with_capacity(width);
                     tell(basis, &mut row);
@@ -226,7 +225,7 @@ impl RouterWeights {
         other.map(|other| self.column(other)).transpose()?;
         let taken = py.detach(|| {
             let (weights, mut basis) = (self.weights(), Vec::new());
-            let features = weights.spec().extract(text);
+            let features = weights.extractor().extract(text);
             weights.basis_into(&features, &mut basis);
             serde_json::to_value(weights.contributions(&basis, model, other))
                 .map(|taken| (features.signals, taken))

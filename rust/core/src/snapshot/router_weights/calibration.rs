@@ -32,7 +32,7 @@ impl Platt {
 pub enum Calibration {
     /// A sigmoid.
     Platt(Platt),
-    /// P = 1 / (1 + exp(−(a · ln s − b · ln(1 − s) + c))), where s is the raw score held within [10⁻⁶, 1 − 10⁻⁶] (Kull, Silva Filho
+    /// P = 1 / (1 + exp(−(a · ln s − b · ln(1 − s) + c))), where s is the raw score held within [10⁻³, 1 − 10⁻³] (Kull, Silva Filho
     /// and Flach 2017). It rises: a and b are at least 0.
     Beta {
         /// Factor on ln s.
@@ -59,7 +59,9 @@ impl From<Platt> for Calibration {
 
 /// Most knots of an isotonic calibration.
 const MAX_KNOTS: usize = 4_096;
-const EDGE: f64 = 1e-6;
+/// Raw scores are linear and often pass 1. With an edge of 10⁻⁶ a score of 1.01 would stand ten logits above one of 0.98, and every fit would
+/// turn on such rows.
+const EDGE: f64 = 1e-3;
 
 impl Calibration {
     /// Calibrated probability of a raw score, in [0, 1].

@@ -49,7 +49,7 @@ pub use group::Group;
 pub use heads::Heads;
 
 use super::MAX_MODELS;
-use crate::text::{FeatureSpec, Features, WeightTable};
+use crate::text::{Extractor, FeatureSpec, Features, WeightTable};
 use calibration::Calibrations;
 use factored::Factored;
 
@@ -211,6 +211,11 @@ impl RouterWeights {
             Kind::Direct { table, .. } => table,
             Kind::Factored(factored) => &factored.projection,
         }
+    }
+
+    /// What turns a prompt into the features that the weights are over.
+    pub fn extractor(&self) -> &Extractor {
+        self.table().extractor()
     }
 
     /// How text becomes features.
