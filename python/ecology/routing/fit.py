@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..errors import OutcomesError, Violation
+from .explain import evidence
 from .family import Trial
 from .guard import Guard, judge_router
 from .matrix import Matrix, split_by_prompt
@@ -41,6 +42,7 @@ def fit_weights(
     validation_share: float = 0.2,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    keep_texts: bool = False,
 ) -> _core.RouterWeights:
     """Fit, judge and describe a factored router.
 
@@ -50,10 +52,12 @@ def fit_weights(
         embedding: a static embedding, or the file of one. Without it, prompts are n-grams and signals.
         validation_share: of the prompts, if the rows do not say which are for validation.
         seed: of split, folds and orders. The same rows in any order and the same seed give the same bytes.
+        keep_texts: whether the card keeps prompts near each prototype as texts; else as fingerprints.
         progress: told a rising number in [0, 1], from any thread.
 
     Raises:
-        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores that are all alike.
+        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores
+            that are all alike.
         ArtifactError: the file is no static embedding.
     """
     tell = progress or (lambda _: None)
@@ -95,7 +99,9 @@ def fit_weights(
         "data_digest": outcomes.digest,
         "features": json.loads(rows.features),
     }
-    confidence = score(fitted.weights(json.dumps(card)), validation.prompts)
+    unjudged = fitted.weights(json.dumps(card))
+    confidence = score(unjudged, validation.prompts)
+    card["evidence"] = evidence(unjudged, train.prompts, keep_texts=keep_texts)
     card["validation"] = _quality(validation, confidence)
     card["guard"] = _guard(validation, confidence, facts, seed).__dict__
     weights = fitted.weights(json.dumps(card), outcomes.digest)
@@ -128,7 +134,7 @@ def _check(train: Matrix) -> None:
 
 
 def _tasks(outcomes: Outcomes, train: Matrix) -> tuple[npt.NDArray[np.int32] | None, list[str]]:
-    """The number of each training prompt's task, and what the tasks are called: the most frequent ones, if they are many."""
+    """The number of each training prompt's task, and the names of tasks: the most frequent ones, if they are many."""
     import numpy as np
 
     words = outcomes.words("task")
