@@ -22,7 +22,7 @@ pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
 pub use population::{Snapshot, SnapshotError};
 pub use router_weights::{
     Block, Calibration, Contributions, Expected, FactoredParts, Group, Heads, LogHeads, MAX_BASIS,
-    MAX_PROJECTION, ModelHead, Platt, RouterWeights, RouterWeightsError,
+    MAX_PROJECTION, ModelHead, NamedBlock, Platt, RouterWeights, RouterWeightsError,
 };
 pub use spec::{
     AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,

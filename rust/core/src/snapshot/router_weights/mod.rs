@@ -67,6 +67,9 @@ enum Kind {
     Factored(Box<Factored>),
 }
 
+/// Name of a block of φ, names of its members (if they have any), and where it is.
+pub type NamedBlock<'r> = (&'r str, &'r [Arc<str>], std::ops::Range<usize>);
+
 /// Weights that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouterWeightsError {
@@ -265,7 +268,7 @@ impl RouterWeights {
     }
 
     /// Name and members of each block of φ, and where it is: `text` (the projection, or a direct router's scores), then the groups.
-    pub fn blocks(&self) -> Vec<(&str, &[Arc<str>], std::ops::Range<usize>)> {
+    pub fn blocks(&self) -> Vec<NamedBlock<'_>> {
         match &self.kind {
             Kind::Direct { table, .. } => vec![("text", &[], 0..table.columns())],
             Kind::Factored(factored) => factored.blocks().collect(),
