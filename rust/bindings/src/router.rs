@@ -208,7 +208,7 @@ impl RouterWeights {
         self.column(weak)?;
         let weights = self.weights();
         let gains = self.rows(py, &texts, 1, |basis, row| row.push(weights.gain(basis, strong, weak)))?;
-        Ok(gains.reshape([texts.len()])?)
+        gains.reshape([texts.len()])
     }
 
     /// What this router knows of a text, and what sets the raw score of one model (a column) apart from that of another, or
