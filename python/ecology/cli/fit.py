@@ -46,8 +46,8 @@ def command(
 
     description = None if population is None else read_description(population)
     rows = read_outcomes(outcomes)
-    with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes"):
-        router = Router.fit(rows, seed=seed, trained_on=description)
+    with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes") as tell:
+        router = Router.fit(rows, seed=seed, trained_on=description, progress=tell)
         digest = router.save(out)
     data = "sha256:" + hashlib.sha256(outcomes.read_bytes()).hexdigest()
     entry, problem = _solved(rows, description, router, target, seed, data)

@@ -72,13 +72,14 @@ impl Order<'_> {
     fn cheapness(&self, ranked: &Ranked) -> Cheapness {
         let facts = &self.snapshot.ranking[usize::from(ranked.model)];
         // Unknown is not free: what nobody priced comes after everything that somebody did.
-        let price = u64::from(!facts.price.known) << 63 | ranked.expected_nano_usd;
+        let price = u64::from(!ranked.priced) << 63 | ranked.expected_nano_usd;
         (price, ranked.expected_compute_us, facts.tier as u64)
     }
 
     fn utility(&self, ranked: &Ranked) -> f64 {
         let worth = f64::from(ranked.confidence) - self.weight * ranked.expected_nano_usd as f64 / 1e9;
-        let expected_ms = self.snapshot.ranking[usize::from(ranked.model)].expected_latency_ms;
+        let facts = &self.snapshot.ranking[usize::from(ranked.model)];
+        let expected_ms = ranked.learned_latency_ms.map_or(facts.expected_latency_ms, f64::from);
         worth - self.latency_weight * expected_ms
     }
 
