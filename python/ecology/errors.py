@@ -18,6 +18,10 @@
     │   │   ├── InvalidDeadline
     │   │   ├── UnknownAccount
     │   │   └── UnknownTask
+    │   ├── FeedbackError        feedback on an answer
+    │   │   ├── AlreadyGraded
+    │   │   ├── LearningOff
+    │   │   └── UnknownAnswer
     │   ├── NoEligibleModel      admission excluded every model; says why for each
     │   ├── AllLegsRefused       every leg that was started was refused for good
     │   ├── RunningLoop          a blocking call inside a running event loop
@@ -45,6 +49,7 @@ from typing import Any
 __all__ = [
     "AllLegsFailed",
     "AllLegsRefused",
+    "AlreadyGraded",
     "AlreadyRegistered",
     "ArtifactError",
     "BackendError",
@@ -54,12 +59,14 @@ __all__ = [
     "DigestMismatch",
     "EcologyError",
     "EmptyInput",
+    "FeedbackError",
     "Forked",
     "InputTooLarge",
     "InvalidDeadline",
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "LearningOff",
     "MissingExtra",
     "Never",
     "NoEligibleModel",
@@ -68,6 +75,7 @@ __all__ = [
     "RegistryError",
     "RunningLoop",
     "UnknownAccount",
+    "UnknownAnswer",
     "UnknownModel",
     "UnknownTask",
     "Violation",
@@ -363,6 +371,48 @@ class Forked(Never):
         return (
             f"{self.source}: it was opened before a fork and cannot be opened again in this process:"
             f"{lines}\nrestore these, or call Ecology.open(…) after the fork, in each worker"
+        )
+
+
+# --- feedback ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class FeedbackError(Never):
+    """Feedback was refused; nothing was learned or logged."""
+
+
+@dataclass(eq=False)
+class AlreadyGraded(FeedbackError):
+    """The answer has its feedback: one grade each, so that a retry does not count twice."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return f"the answer {self.answer_id} has its feedback; the first grade holds"
+
+
+@dataclass(eq=False)
+class LearningOff(FeedbackError):
+    """The policy keeps no answers for feedback, or there is no learned router to teach."""
+
+    def __str__(self) -> str:
+        return (
+            "nothing learns under this policy; write enabled = true under [policy.routing.learning], "
+            "and name a fitted router as policy.routing.router"
+        )
+
+
+@dataclass(eq=False)
+class UnknownAnswer(FeedbackError):
+    """No answer of this id waits in this process."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"no answer {self.answer_id!r} waits for feedback in this process; give `answer.id` to the process that "
+            "answered, before a restart and before `pending` (under policy.routing.learning) later answers"
         )
 
 

@@ -18,6 +18,7 @@ def compile_description(description: Description, features: Mapping[str, Any]) -
     models, policy = description.models, description.policy
     positions = _Positions(description)
     baseline = baseline_of(description)
+    risk = policy.routing.explore_up_to_risk
     return snapshot_spec(
         description.name,
         [_model(model, policy, positions) for model in models],
@@ -29,7 +30,9 @@ def compile_description(description: Description, features: Mapping[str, Any]) -
             "objective": policy.routing.objective,
             "min_decision_confidence": policy.routing.min_decision_confidence,
             "cost_weight_per_usd": policy.routing.cost_weight_per_usd,
-            "exploration_floor": policy.routing.exploration_floor,
+            "exploration_floor": policy.routing.floor,
+            "explore_up_to_risk": None if risk == "none" else risk,
+            "learning": policy.routing.learning.model_dump(exclude={"state"}),
             "rules": [_rule(rule, positions) for rule in policy.routing.rules],
         },
         plans={task: _plan(plan, positions) for task, plan in policy.plans.items()},

@@ -4,7 +4,7 @@ from .budget import Budget
 from .pattern import matches
 from .plans import Adaptive, Cascade, Direct, Plan
 from .policy import Defaults, Limits, Policy
-from .routing import Routing, Rule
+from .routing import Learning, Risk, Routing, Rule
 
 __all__ = [
     "Adaptive",
@@ -12,9 +12,11 @@ __all__ = [
     "Cascade",
     "Defaults",
     "Direct",
+    "Learning",
     "Limits",
     "Plan",
     "Policy",
+    "Risk",
     "Routing",
     "Rule",
     "matches",

@@ -8,6 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::json_to_py;
+use crate::learned::Learned;
 use crate::router::RouterWeights;
 
 /// Which model should serve, how sure that is, and why the others were not chosen.
@@ -72,20 +73,26 @@ impl Decision {
     }
 }
 
-/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON) and router.
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router, and what it had learned on line.
 ///
 /// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
 #[pyfunction]
-#[pyo3(signature = (spec, record, router=None))]
+#[pyo3(signature = (spec, record, router=None, learned=None))]
 pub(crate) fn replay<'py>(
     py: Python<'py>,
     spec: &str,
     record: &str,
     router: Option<&RouterWeights>,
+    learned: Option<&Learned>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let invalid = |error: String| PyValueError::new_err(error);
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
-    let weights = router.map(|router| router.weights().clone());
+    let corrections = learned.and_then(|learned| learned.knowledge().published.clone());
+    let weights = router.map(|router| match corrections {
+        Some(corrections) => router.weights().corrected(corrections),
+        None => Ok(router.weights().clone()),
+    });
+    let weights = weights.transpose().map_err(|e| invalid(e.to_string()))?;
     let snapshot = Snapshot::from_json(spec, weights, 0).map_err(|e| invalid(e.to_string()))?;
     let routed =
         ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;

@@ -13,6 +13,8 @@
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
+//! | `learned` | what a router learned on line |
+//! | `lin_ucb` | a contextual bandit |
 //! | `member` | linear and served members, and members that are Python |
 //! | `onnx` | members and graphs of onnxruntime |
 //! | `router` | a file of router weights |
@@ -30,6 +32,8 @@ mod engine;
 mod errors;
 mod flight;
 mod learn;
+mod learned;
+mod lin_ucb;
 mod member;
 mod onnx;
 mod router;
@@ -62,6 +66,10 @@ mod _core {
         Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
         out_of_fold_classifier, out_of_fold_dense, write_classifier,
     };
+    #[pymodule_export]
+    use learned::Learned;
+    #[pymodule_export]
+    use lin_ucb::LinUcb;
     #[pymodule_export]
     use member::{Member, linear_member, openai_member, python_member};
     #[pymodule_export]

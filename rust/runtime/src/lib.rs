@@ -19,6 +19,7 @@ pub mod carriers;
 pub mod clock;
 pub mod engine;
 pub mod flight;
+pub mod learned;
 mod mailbox;
 pub mod members;
 pub mod net;

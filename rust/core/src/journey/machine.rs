@@ -190,7 +190,9 @@ impl Journey {
         let (ending, winner, ended_ns) = self.end?;
         let live = Arc::clone(&self.live);
         let Self { routed, legs, cancelled, .. } = self;
-        let finished = Arc::new(Finished { routed, legs, ending, winner, ended_ns, overhead_ns, cancelled });
+        let id = live.feedback.receive(&routed, &legs, winner, ending, ended_ns);
+        let finished = Finished { id, routed, legs, ending, winner, ended_ns, overhead_ns, cancelled };
+        let finished = Arc::new(finished);
         settle::request(&live, &finished);
         Some(finished)
     }

@@ -21,6 +21,7 @@ fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
     fill(&mut ask.language, &defaults.language);
     fill(&mut ask.data_class, &defaults.data_class);
     fill(&mut ask.jurisdiction, &defaults.jurisdiction);
+    ask.risk.get_or_insert(defaults.risk);
     ask
 }
 
@@ -147,9 +148,10 @@ impl Chooser {
     }
 }
 
-/// Whether the plan begins with the first in rank.
+/// Whether the plan begins with the first in rank, and the risk lets another model be tried.
 fn explores(snapshot: &Snapshot, ask: &Ask) -> bool {
-    !matches!(snapshot.plan(ask.task.as_deref()), PlanSpec::Cascade { .. })
+    let begins_with_the_first = !matches!(snapshot.plan(ask.task.as_deref()), PlanSpec::Cascade { .. });
+    begins_with_the_first && snapshot.spec.routing.explores(ask.risk.unwrap_or_default())
 }
 
 /// A request that nobody may serve.

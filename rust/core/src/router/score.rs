@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decide::Inputs;
-use super::decision::{Basis, Ranked};
+use super::decision::{Basis, Evidence, Ranked};
 use super::rules;
 use crate::snapshot::{Mask, ModelIndex, Snapshot};
 
@@ -12,6 +12,7 @@ pub(super) struct Scored {
     pub(super) models: Vec<Ranked>,
     pub(super) basis: Basis,
     pub(super) preferred: Mask,
+    pub(super) evidence: Option<Arc<Evidence>>,
 }
 
 pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
@@ -38,14 +39,31 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
         }
         let preferred = rule.map_or(Mask::EMPTY, |rule| rules::preferred(snapshot, rule, eligible));
         let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));
-        return Scored { models, basis: Basis::Rules(name), preferred };
+        return Scored { models, basis: Basis::Rules(name), preferred, evidence: None };
     };
     let mut scores = vec![0.0; weights.table().columns()];
-    weights.table().score_into(inputs.features, &mut scores);
+    let basis = Basis::Learned(Arc::clone(weights.digest()));
+    let column_of = |ranked: &Ranked| snapshot.router_columns[usize::from(ranked.model)];
+    if !snapshot.spec.routing.learning.enabled && weights.corrections().is_none() {
+        weights.table().score_into(inputs.features, &mut scores);
+        for ranked in &mut models {
+            if let Some(column) = column_of(ranked) {
+                ranked.confidence = weights.calibration()[column].probability(scores[column]);
+            }
+        }
+        return Scored { models, basis, preferred: Mask::EMPTY, evidence: None };
+    }
+    // Feedback will be set against the fit, not against what was learned since: that is what it corrects.
+    weights.fitted_into(inputs.features, &mut scores);
+    let context = weights.context(&scores);
     for ranked in &mut models {
-        if let Some(column) = snapshot.router_columns[usize::from(ranked.model)] {
-            ranked.confidence = weights.calibration()[column].probability(scores[column]);
+        if let Some(column) = column_of(ranked) {
+            let fitted = scores[column];
+            ranked.confidence = weights
+                .corrections()
+                .map_or(fitted, |corrections| corrections.corrected(column, &context, fitted));
         }
     }
-    Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Mask::EMPTY }
+    let evidence = Some(Arc::new(Evidence { context, fitted: scores }));
+    Scored { models, basis, preferred: Mask::EMPTY, evidence }
 }

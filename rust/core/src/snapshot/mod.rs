@@ -5,6 +5,7 @@
 //! policy, plans, weights) is compiled into one [`Snapshot`] with a generation and a digest, and everything that *happens*
 //! (budgets, counters, events) is [`Live`], keyed by stable ids.
 
+mod corrections;
 mod events;
 mod facts;
 mod live;
@@ -14,13 +15,15 @@ mod population;
 mod router_weights;
 mod spec;
 
+pub use corrections::Corrections;
 pub use events::EventQueue;
 pub use facts::{RankingFacts, WorstCase};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
-pub use population::{Snapshot, SnapshotError};
+pub use population::{MOST_CONTEXT, Snapshot, SnapshotError};
 pub use router_weights::{Platt, RouterWeights, RouterWeightsError};
 pub use spec::{
-    AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
+    AccountSpec, Conditions, Defaults, Learning, LogText, Objective, PlanSpec, Risk, Routing, Rule,
+    SnapshotSpec,
 };

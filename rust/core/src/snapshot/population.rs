@@ -14,6 +14,9 @@ use crate::budget::Resource;
 
 const ANY: &str = "any";
 
+/// The longest context that anything is learned over on line: what a model's feedback teaches takes 8 bytes times its square.
+pub const MOST_CONTEXT: usize = 576;
+
 /// A spec that cannot be compiled. The control plane says so first and better; this is the last gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
@@ -52,6 +55,9 @@ pub enum SnapshotError {
         /// Digest of the population's spec.
         population: String,
     },
+    /// Learning over so long a context would take too much memory.
+    #[error("learning on line needs a context of at most {MOST_CONTEXT} numbers, this router's has {0}")]
+    LearningContext(usize),
     /// The features cannot be extracted.
     #[error("the feature spec is not valid: {0}")]
     Features(String),
@@ -101,7 +107,7 @@ impl ClauseTable {
 }
 
 /// One compiled population. Immutable; shared by every request that started under it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// What it was compiled from.
     pub spec: SnapshotSpec,
@@ -169,6 +175,11 @@ impl Snapshot {
             let (router, population) = (weights.table().spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
+        if let Some(weights) = router.as_ref().filter(|_| spec.routing.learning.enabled)
+            && weights.context_dimensions() > MOST_CONTEXT
+        {
+            return Err(SnapshotError::LearningContext(weights.context_dimensions()));
+        }
         let models = &spec.models;
         let those = |test: &dyn Fn(&Model) -> bool| -> Mask {
             models.iter().enumerate().filter(|(_, model)| test(model)).map(|(index, _)| index).collect()
@@ -204,6 +215,12 @@ impl Snapshot {
             router,
             spec,
         })
+    }
+
+    /// The same population under weights that learned something: another generation with another digest.
+    pub fn relearned(&self, router: RouterWeights, generation: u64) -> Result<Self, SnapshotError> {
+        let digest = digest(&self.spec, Some(&router))?;
+        Ok(Self { generation, digest, router: Some(router), ..self.clone() })
     }
 
     /// The model at a position.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::text::WeightTable;
+use super::Corrections;
+use crate::text::{Features, WeightTable};
 
 /// Platt's sigmoid: P = 1 / (1 + exp(−(slope · score + offset))). Platt 1999, with the sign turned.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,10 +25,12 @@ impl Platt {
 /// Weights, the models they are about, and the calibration of each.
 #[derive(Clone, Debug)]
 pub struct RouterWeights {
-    table: WeightTable,
+    table: Arc<WeightTable>,
     models: Vec<Arc<str>>,
     calibration: Vec<Platt>,
+    file: Arc<str>,
     digest: Arc<str>,
+    corrections: Option<Arc<Corrections>>,
 }
 
 /// Weights that do not fit together.
@@ -42,6 +45,14 @@ pub enum RouterWeightsError {
         models: usize,
         /// Calibrations.
         calibrations: usize,
+    },
+    /// What was learned on line is about another router.
+    #[error("what was learned has {given} numbers, this router needs {expected}")]
+    Corrections {
+        /// What came.
+        given: usize,
+        /// Models times numbers of a context.
+        expected: usize,
     },
     /// A calibration is not finite.
     #[error("the calibration of {model} is not a finite number")]
@@ -67,7 +78,56 @@ impl RouterWeights {
         if let Some(at) = wrong {
             return Err(RouterWeightsError::Calibration { model: Arc::clone(&models[at]) });
         }
-        Ok(Self { table, models, calibration, digest })
+        let file = Arc::clone(&digest);
+        Ok(Self { table: Arc::new(table), models, calibration, file, digest, corrections: None })
+    }
+
+    /// The same with what was learned on line on top. The table is shared; the digest is another.
+    pub fn corrected(&self, corrections: Arc<Corrections>) -> Result<Self, RouterWeightsError> {
+        let expected = self.models.len() * self.context_dimensions();
+        let given = corrections.heads().len();
+        if given != expected || corrections.dimensions() != self.context_dimensions() {
+            return Err(RouterWeightsError::Corrections { given, expected });
+        }
+        let digest = corrections.digest(&self.file).into();
+        Ok(Self { digest, corrections: Some(corrections), ..self.clone() })
+    }
+
+    /// What was learned on line, if anything was.
+    pub fn corrections(&self) -> Option<&Corrections> {
+        self.corrections.as_deref()
+    }
+
+    /// Numbers of the context that corrections are learned over.
+    pub fn context_dimensions(&self) -> usize {
+        1 + self.models.len()
+    }
+
+    /// P(good) of every column, with what was learned since.
+    pub fn probabilities_into(&self, features: &Features, out: &mut [f32]) {
+        self.fitted_into(features, out);
+        if let Some(corrections) = &self.corrections {
+            let context = self.context(out);
+            for (column, out) in out.iter_mut().enumerate() {
+                *out = corrections.corrected(column, &context, *out);
+            }
+        }
+    }
+
+    /// P(good) of every column as it was fitted.
+    pub fn fitted_into(&self, features: &Features, out: &mut [f32]) {
+        self.table.score_into(features, out);
+        for (score, platt) in out.iter_mut().zip(&self.calibration) {
+            *score = platt.probability(*score);
+        }
+    }
+
+    /// What corrections are learned over, from the probabilities of all columns as they were fitted: 1, and those.
+    pub fn context(&self, fitted: &[f32]) -> Vec<f32> {
+        let mut context = Vec::with_capacity(self.context_dimensions());
+        context.push(1.0);
+        context.extend_from_slice(fitted);
+        context
     }
 
     /// The weights.
@@ -85,8 +145,13 @@ impl RouterWeights {
         &self.calibration
     }
 
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; with corrections, of that digest and them.
     pub fn digest(&self) -> &Arc<str> {
         &self.digest
+    }
+
+    /// SHA-256 of the file, whatever was learned since.
+    pub fn file_digest(&self) -> &Arc<str> {
+        &self.file
     }
 }
