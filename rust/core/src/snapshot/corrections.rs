@@ -31,14 +31,14 @@ impl Corrections {
     pub fn corrected(&self, column: usize, context: &[f32], probability: f32) -> f32 {
         let head = &self.heads[column * self.dimensions..][..self.dimensions];
         let (mut sums, mut rest) = ([0.0_f32; LANES], 0.0);
-        let (a, b) = (head.chunks_exact(LANES), context.chunks_exact(LANES));
-        for (a, b) in a.remainder().iter().zip(b.remainder()) {
-            rest += a * b;
-        }
-        for (a, b) in a.zip(b) {
+        let ((a, a_last), (b, b_last)) = (head.as_chunks::<LANES>(), context.as_chunks::<LANES>());
+        for (a, b) in a.iter().zip(b) {
             for lane in 0..LANES {
                 sums[lane] += a[lane] * b[lane];
             }
+        }
+        for (a, b) in a_last.iter().zip(b_last) {
+            rest += a * b;
         }
         (probability + sums.iter().fold(rest, |sum, lane| sum + lane)).clamp(0.0, 1.0)
     }

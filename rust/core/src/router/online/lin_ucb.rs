@@ -94,23 +94,35 @@ impl LinUcb {
     }
 }
 
-/// xᵀMx in a fixed order: sixteen sums side by side over all rows, and those of the last columns.
+/// xᵀMx of a symmetric M in a fixed order: sixteen columns at a time, from the diagonal down, what is below counted twice.
 fn quadratic(matrix: &[f32], x: &[f32]) -> f32 {
-    let (mut sums, mut rest) = ([0.0_f32; LANES], 0.0);
-    for (row, factor) in matrix.chunks_exact(x.len()).zip(x) {
-        let (row, x) = (row.chunks_exact(LANES), x.chunks_exact(LANES));
-        for (entry, x) in row.remainder().iter().zip(x.remainder()) {
-            rest += factor * (entry * x);
-        }
-        let mut products = [0.0_f32; LANES];
-        for (row, x) in row.zip(x) {
-            for lane in 0..LANES {
-                products[lane] += row[lane] * x[lane];
-            }
-        }
+    let d = x.len();
+    let (blocks, last) = x.as_chunks::<LANES>();
+    let mut sum = 0.0;
+    for (block, own) in blocks.iter().enumerate() {
+        let from = block * LANES;
+        let rows = &matrix[from * d + from..];
+        let diagonal = combined(rows, d, own);
+        let below = combined(rows.get(LANES * d..).unwrap_or_default(), d, &x[from + LANES..]);
         for lane in 0..LANES {
-            sums[lane] += factor * products[lane];
+            sum += own[lane] * (diagonal[lane] + 2.0 * below[lane]);
         }
     }
-    sums.iter().fold(rest, |sum, lane| sum + lane)
+    let from = d - last.len();
+    for (row, factor) in matrix.chunks_exact(d).zip(x).skip(from) {
+        sum += row[from..].iter().zip(last).fold(0.0, |sum, (entry, x)| sum + factor * (entry * x));
+    }
+    sum
+}
+
+/// Σ factor · row over the first sixteen columns of rows that are `stride` numbers apart.
+fn combined(rows: &[f32], stride: usize, factors: &[f32]) -> [f32; LANES] {
+    let mut sums = [0.0; LANES];
+    for (row, factor) in rows.chunks(stride).zip(factors) {
+        let Some(row) = row.first_chunk::<LANES>() else { break };
+        for lane in 0..LANES {
+            sums[lane] += factor * row[lane];
+        }
+    }
+    sums
 }

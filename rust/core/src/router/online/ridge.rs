@@ -188,14 +188,14 @@ const LANES: usize = 8;
 /// Σ ab in a fixed order: eight sums side by side, then the rest.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (mut sums, mut rest) = ([0.0; LANES], 0.0);
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for (a, b) in a.remainder().iter().zip(b.remainder()) {
-        rest += a * b;
-    }
-    for (a, b) in a.zip(b) {
+    let ((a, a_last), (b, b_last)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }
+    }
+    for (a, b) in a_last.iter().zip(b_last) {
+        rest += a * b;
     }
     sums.iter().fold(rest, |sum, lane| sum + lane)
 }
@@ -203,14 +203,14 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// The same of doubles and floats.
 pub(super) fn mixed(a: &[f64], b: &[f32]) -> f64 {
     let (mut sums, mut rest) = ([0.0; LANES], 0.0);
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for (a, b) in a.remainder().iter().zip(b.remainder()) {
-        rest += a * f64::from(*b);
-    }
-    for (a, b) in a.zip(b) {
+    let ((a, a_last), (b, b_last)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * f64::from(b[lane]);
         }
+    }
+    for (a, b) in a_last.iter().zip(b_last) {
+        rest += a * f64::from(*b);
     }
     sums.iter().fold(rest, |sum, lane| sum + lane)
 }
