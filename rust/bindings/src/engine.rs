@@ -383,12 +383,17 @@ impl Engine {
         let Some(router) = &current.snapshot.router else { return Ok(None) };
         let columns = router.models().len();
         let rows = py.detach(|| {
-            ecology_runtime::batch::in_parallel_with(&texts, Features::default, |features, text| {
-                let mut scores = vec![0.0; columns];
-                router.table().spec().extract_into(text, features);
-                router.probabilities_into(features, &mut scores);
-                scores
-            })
+            ecology_runtime::batch::in_parallel_with(
+                &texts,
+                || (Features::default(), Vec::new()),
+                |(features, basis), text| {
+                    let mut scores = vec![0.0; columns];
+                    router.spec().extract_into(text, features);
+                    router.basis_into(features, basis);
+                    router.scores_into(basis, &mut scores);
+                    scores
+                },
+            )
         });
         let flat = PyArray1::from_vec(py, rows.concat());
         Ok(Some(flat.reshape([texts.len(), columns])?))

@@ -1,98 +1,146 @@
 //! A file of router weights.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use ecology_core::snapshot::{Platt, RouterWeights as Weights};
+use ecology_core::snapshot::{FactoredParts, Platt, RouterWeights as Weights};
 use ecology_core::text::WeightTable;
-use ecology_runtime::artifact::{Artifact, ArtifactError, Meaning};
+use ecology_runtime::router_file::{RouterFile, RouterFileError, Tensor, Tensors};
+use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::errors;
 
-/// One linear head per model over hashed n-grams, and the calibration of each.
+/// From the features of a prompt to P(good), cost and latency of each model.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct RouterWeights {
-    weights: Weights,
-    meaning: Meaning,
+    file: RouterFile,
+}
+
+/// What numpy may hand over: f32, and i8 for what is quantized.
+#[derive(FromPyObject)]
+enum Numbers<'py> {
+    #[pyo3(transparent)]
+    Floats(PyReadonlyArrayDyn<'py, f32>),
+    #[pyo3(transparent)]
+    Integers(PyReadonlyArrayDyn<'py, i8>),
+}
+
+impl Numbers<'_> {
+    fn tensor(&self) -> Tensor<'static> {
+        match self {
+            Self::Floats(array) => {
+                let numbers: Vec<f32> = array.as_array().iter().copied().collect();
+                Tensor::floats(array.shape(), &numbers)
+            }
+            Self::Integers(array) => {
+                let bytes = array.as_array().iter().map(|number| number.cast_unsigned()).collect();
+                Tensor::integers(array.shape(), bytes)
+            }
+        }
+    }
 }
 
 impl RouterWeights {
     pub(crate) fn weights(&self) -> &Weights {
-        &self.weights
+        &self.file.weights
     }
 
-    /// Puts fitted heads together, quantized; the digest is that of the file they would be saved as.
+    /// Puts fitted heads of a direct router together, quantized; the digest is that of the file they would be saved as.
     pub(crate) fn fitted(
         table: WeightTable,
         models: Vec<String>,
         calibration: Vec<(f32, f32)>,
         card: String,
     ) -> Result<Self, String> {
-        let meaning = Meaning::Router { models, calibration, card };
-        let bytes = Artifact::to_bytes(&table.quantized(), &meaning).map_err(|error| error.to_string())?;
-        let artifact = Artifact::from_bytes(&bytes).map_err(|error| error.to_string())?;
-        Self::of(artifact)
+        let names = models.iter().map(|model| model.as_str().into()).collect();
+        let platt = calibration.iter().map(|&(slope, offset)| Platt { slope, offset }).collect();
+        let weights = Weights::new(table.quantized(), names, platt, "".into());
+        let weights = weights.map_err(|error| error.to_string())?;
+        let file = RouterFile::new(weights, String::new(), card).map_err(|error| error.to_string())?;
+        Ok(Self { file })
     }
 
-    fn of(artifact: Artifact) -> Result<Self, String> {
-        let Meaning::Router { models, calibration, .. } = &artifact.meaning else {
-            return Err("it holds a classifier, not a router".to_owned());
-        };
-        let names = models.iter().map(|model| Arc::from(model.as_str())).collect();
-        let platt = calibration.iter().map(|&(slope, offset)| Platt { slope, offset }).collect();
-        let weights = Weights::new(artifact.table, names, platt, artifact.digest.into());
-        Ok(Self { weights: weights.map_err(|error| error.to_string())?, meaning: artifact.meaning })
+    /// The same of a factored router. `data` is the SHA-256 of the outcomes it was fitted on.
+    #[allow(dead_code, reason = "the door for trainers in Rust")]
+    pub(crate) fn of_parts(
+        parts: &FactoredParts,
+        models: &[String],
+        data: String,
+        card: String,
+    ) -> Result<Self, RouterFileError> {
+        let names = models.iter().map(|model| model.as_str().into()).collect();
+        let weights = Weights::factored(parts, names, "".into())?;
+        Ok(Self { file: RouterFile::new(weights, data, card)? })
     }
 }
 
 #[pymethods]
 impl RouterWeights {
-    /// Reads a file. Raises ArtifactError if it is not a router of this format.
+    /// Reads a file. Raises ArtifactError, or one of its kinds, if it is not a router of this release.
     #[staticmethod]
     fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let shown = path.display().to_string();
-        let artifact = py.detach(|| Artifact::read(&path)).map_err(|e| errors::artifact(py, &shown, &e))?;
-        Self::of(artifact).map_err(|problem| errors::artifact(py, &shown, &ArtifactError::Format(problem)))
+        let file = py.detach(|| RouterFile::read(&path));
+        let file = file.map_err(|e| errors::router_file(py, &path.display().to_string(), &e))?;
+        Ok(Self { file })
+    }
+
+    /// A factored router from its tensors by the names that a file has (float32; `projection.weights` int8 with
+    /// `projection.scales`, or float32, which is rounded), and what they mean as JSON. Raises ValueError with all that is wrong.
+    #[staticmethod]
+    fn factored(py: Python<'_>, about: &str, tensors: BTreeMap<String, Numbers<'_>>) -> PyResult<Self> {
+        let tensors: Tensors<'static> =
+            tensors.iter().map(|(name, numbers)| (name.clone(), numbers.tensor())).collect();
+        let file = py.detach(|| RouterFile::from_tensors(about, &tensors));
+        Ok(Self { file: file.map_err(|error| PyValueError::new_err(error.to_string()))? })
     }
 
     /// Writes the file, whole or not at all, and returns its digest.
     fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<String> {
-        let written = py.detach(|| Artifact::write(&path, self.weights.table(), &self.meaning));
-        written.map_err(|e| errors::artifact(py, &path.display().to_string(), &e))
+        let written = py.detach(|| self.file.write(&path));
+        written.map_err(|e| errors::router_file(py, &path.display().to_string(), &e))
     }
 
     /// `name@version` of each head.
     #[getter]
     fn models(&self) -> Vec<&str> {
-        self.weights.models().iter().map(|model| &**model).collect()
+        self.weights().models().iter().map(|model| &**model).collect()
     }
 
     /// SHA-256 of the file.
     #[getter]
     fn digest(&self) -> &str {
-        self.weights.digest()
+        self.weights().digest()
     }
 
     /// Numbers of the context that feedback is learned over.
     #[getter]
     fn context_dimensions(&self) -> usize {
-        self.weights.context_dimensions()
+        self.weights().context_dimensions()
     }
 
     /// The feature spec, as JSON.
     #[getter]
     fn features(&self) -> PyResult<String> {
-        serde_json::to_string(self.weights.table().spec()).map_err(|e| PyValueError::new_err(e.to_string()))
+        serde_json::to_string(self.weights().spec()).map_err(|e| PyValueError::new_err(e.to_string()))
     }
 
     /// What it was fitted on and how good it was, as JSON.
     #[getter]
     fn card(&self) -> &str {
-        match &self.meaning {
-            Meaning::Router { card, .. } => card,
-            Meaning::Classifier { .. } => "{}",
-        }
+        &self.file.card
+    }
+
+    /// SHA-256 of the outcomes it was fitted on; empty where nobody said.
+    #[getter]
+    fn data(&self) -> &str {
+        &self.file.data
+    }
+
+    /// `direct` (one head per model over n-grams) or `factored`.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        if self.weights().is_factored() { "factored" } else { "direct" }
     }
 }

@@ -5,7 +5,6 @@
 //! policy, plans, weights) is compiled into one [`Snapshot`] with a generation and a digest, and everything that *happens*
 //! (budgets, counters, events) is [`Live`], keyed by stable ids.
 
-mod corrections;
 mod events;
 mod facts;
 mod live;
@@ -15,14 +14,16 @@ mod population;
 mod router_weights;
 mod spec;
 
-pub use corrections::Corrections;
 pub use events::EventQueue;
 pub use facts::{RankingFacts, WorstCase};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
 pub use population::{MOST_CONTEXT, Snapshot, SnapshotError};
-pub use router_weights::{Platt, RouterWeights, RouterWeightsError};
+pub use router_weights::{
+    Block, Calibration, Contributions, Corrections, Expected, FactoredParts, Group, Heads, LogHeads,
+    MAX_BASIS, MAX_PROJECTION, ModelHead, Platt, RouterWeights, RouterWeightsError,
+};
 pub use spec::{
     AccountSpec, Conditions, Defaults, Learning, LogText, Objective, PlanSpec, Risk, Routing, Rule,
     SnapshotSpec,

@@ -170,9 +170,9 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         check(&spec)?;
         if let Some(weights) = &router
-            && weights.table().spec() != &spec.features
+            && weights.spec() != &spec.features
         {
-            let (router, population) = (weights.table().spec().digest(), spec.features.digest());
+            let (router, population) = (weights.spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
         if let Some(weights) = router.as_ref().filter(|_| spec.routing.learning.enabled)
