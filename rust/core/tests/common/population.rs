@@ -79,7 +79,7 @@ pub(crate) fn random_spec(chance: &mut Chance, models: usize) -> SnapshotSpec {
     spec.routing.min_decision_confidence = *chance.pick(&[0.3, 0.7, 0.9]);
     spec.routing.exploration_floor = *chance.pick(&[0.0, 0.0, 0.02, 0.2]);
     spec.routing.explore_up_to_risk =
-        *chance.pick(&[None, Some(Risk::Low), Some(Risk::Low), Some(Risk::High)]);
+        *chance.pick(&[None, Some(Risk::Low), Some(Risk::High), Some(Risk::High)]);
     spec.routing.learning.enabled = chance.percent(30);
     spec.defaults.risk = *chance.pick(&[Risk::Low, Risk::Low, Risk::Medium]);
     if chance.percent(40) {
