@@ -24,7 +24,7 @@ pub struct Learner {
 }
 
 /// Everything that a learner knows, to keep and to resume.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Learned {
     /// Digest of the router file whose residuals these are.
     pub router: Arc<str>,

@@ -8,7 +8,7 @@ use super::ridge::{OnlineError, Ridge, check, mixed};
 
 const LANES: usize = 16;
 
-/// The most entries of all inverses together, each of 12 bytes: 0.8 GB.
+/// The most entries of all inverses together, each of at most 12 bytes: 0.8 GB.
 const MOST_ENTRIES: usize = 1 << 26;
 
 /// Arms that learn from contexts of one length.
@@ -18,9 +18,7 @@ pub struct LinUcb {
     prior: f64,
     dimensions: usize,
     arms: Vec<Ridge>,
-    /// Every arm's inverse in single precision, one behind the other: the bonus is no more exact than its α, and half of the
-    /// bytes is half of the time.
-    widths: Vec<f32>,
+    widths: Widths,
 }
 
 impl LinUcb {
@@ -33,11 +31,12 @@ impl LinUcb {
             return Err(OnlineError::Alpha(alpha));
         }
         let arm = Ridge::new(dimensions, prior)?;
-        if arms * dimensions * dimensions > MOST_ENTRIES {
+        if arms * dimensions.max(LANES) * dimensions.max(LANES) > MOST_ENTRIES {
             return Err(OnlineError::Size { arms, dimensions, most: MOST_ENTRIES });
         }
-        let one: Vec<f32> = arm.inverse().iter().map(|x| *x as f32).collect();
-        Ok(Self { alpha, prior, dimensions, widths: one.repeat(arms), arms: vec![arm; arms] })
+        let mut widths = Widths::new(arms, dimensions);
+        (0..arms).for_each(|at| widths.take(at, arm.inverse()));
+        Ok(Self { alpha, prior, dimensions, widths, arms: vec![arm; arms] })
     }
 
     /// How many arms.
@@ -78,51 +77,85 @@ impl LinUcb {
         let arms = self.arms.len();
         let ridge = self.arms.get_mut(arm).ok_or(OnlineError::Arm { arm, arms })?;
         ridge.update(context, reward)?;
-        let size = self.dimensions * self.dimensions;
-        for (narrow, wide) in self.widths[arm * size..][..size].iter_mut().zip(ridge.inverse()) {
-            *narrow = *wide as f32;
-        }
+        self.widths.take(arm, ridge.inverse());
         Ok(())
     }
 
     fn each<'a>(&'a self, context: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
-        let widths = self.widths.chunks_exact(self.dimensions * self.dimensions);
-        self.arms.iter().zip(widths).map(|(arm, width)| {
+        let padded = self.widths.padded(context);
+        self.arms.iter().enumerate().map(move |(at, arm)| {
             let mean = mixed(arm.theta(), context);
-            mean + self.alpha * f64::from(quadratic(width, context)).max(0.0).sqrt()
+            mean + self.alpha * f64::from(self.widths.of(at, &padded)).max(0.0).sqrt()
         })
     }
 }
 
-/// xᵀMx of a symmetric M in a fixed order: sixteen columns at a time, from the diagonal down, what is below counted twice.
-fn quadratic(matrix: &[f32], x: &[f32]) -> f32 {
-    let d = x.len();
-    let (blocks, last) = x.as_chunks::<LANES>();
-    let mut sum = 0.0;
-    for (block, own) in blocks.iter().enumerate() {
-        let from = block * LANES;
-        let rows = &matrix[from * d + from..];
-        let diagonal = combined(rows, d, own);
-        let below = combined(rows.get(LANES * d..).unwrap_or_default(), d, &x[from + LANES..]);
-        for lane in 0..LANES {
-            sum += own[lane] * (diagonal[lane] + 2.0 * below[lane]);
-        }
-    }
-    let from = d - last.len();
-    for (row, factor) in matrix.chunks_exact(d).zip(x).skip(from) {
-        sum += row[from..].iter().zip(last).fold(0.0, |sum, (entry, x)| sum + factor * (entry * x));
-    }
-    sum
+/// Sixteen numbers, which are multiplied and added side by side.
+type Lanes = [f32; LANES];
+
+/// The symmetric inverses of all arms as bonuses read them.
+///
+/// In single precision: a bonus is no more exact than its α, and half of the bytes is half of the time. Sixteen columns at a
+/// time, from the diagonal down, with zeros up to whole blocks; what is below the diagonal's block stands for the other side as well, so
+/// it is kept twice as large.
+#[derive(Clone, Debug)]
+struct Widths {
+    blocks: usize,
+    rows: Vec<Lanes>,
 }
 
-/// Σ factor · row over the first sixteen columns of rows that are `stride` numbers apart.
-fn combined(rows: &[f32], stride: usize, factors: &[f32]) -> [f32; LANES] {
-    let mut sums = [0.0; LANES];
-    for (row, factor) in rows.chunks(stride).zip(factors) {
-        let Some(row) = row.first_chunk::<LANES>() else { break };
-        for lane in 0..LANES {
-            sums[lane] += factor * row[lane];
+impl Widths {
+    fn new(arms: usize, dimensions: usize) -> Self {
+        let blocks = dimensions.div_ceil(LANES);
+        Self { blocks, rows: vec![[0.0; LANES]; arms * Self::per_arm(blocks)] }
+    }
+
+    /// Rows of one arm: a block of columns has as many as there are from its diagonal down.
+    fn per_arm(blocks: usize) -> usize {
+        LANES * blocks * (blocks + 1) / 2
+    }
+
+    fn take(&mut self, arm: usize, inverse: &[f64]) {
+        let d = inverse.len().isqrt();
+        let size = Self::per_arm(self.blocks);
+        let mut mine = self.rows[arm * size..][..size].iter_mut();
+        for from in (0..self.blocks).map(|block| block * LANES) {
+            for (at, lanes) in (from..self.blocks * LANES).zip(&mut mine) {
+                let Some(row) = inverse.get(at * d..(at + 1) * d) else { continue };
+                let times = if at < from + LANES { 1.0 } else { 2.0 };
+                for (lane, entry) in lanes.iter_mut().zip(&row[from..]) {
+                    *lane = (entry * times) as f32;
+                }
+            }
         }
     }
-    sums
+
+    fn padded(&self, context: &[f32]) -> Vec<Lanes> {
+        let mut padded = vec![[0.0; LANES]; self.blocks];
+        padded.as_flattened_mut()[..context.len()].copy_from_slice(context);
+        padded
+    }
+
+    /// xᵀA⁻¹x in a fixed order. Rows alternate between two sums, so that one need not wait for the other.
+    fn of(&self, arm: usize, context: &[Lanes]) -> f32 {
+        let size = Self::per_arm(self.blocks);
+        let mut rest = &self.rows[arm * size..][..size];
+        let mut total = [0.0_f32; LANES];
+        for (block, own) in context.iter().enumerate() {
+            let factors = context[block..].as_flattened();
+            let (rows, others) = rest.split_at(factors.len());
+            rest = others;
+            let (mut even, mut odd) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+            for (rows, factors) in rows.as_chunks::<2>().0.iter().zip(factors.as_chunks::<2>().0) {
+                for lane in 0..LANES {
+                    even[lane] += factors[0] * rows[0][lane];
+                    odd[lane] += factors[1] * rows[1][lane];
+                }
+            }
+            for lane in 0..LANES {
+                total[lane] += own[lane] * (even[lane] + odd[lane]);
+            }
+        }
+        total.iter().sum()
+    }
 }

@@ -64,7 +64,7 @@ pub enum OnlineError {
 ///
 /// Numbers are doubles, sums run in a fixed order, and the inverse is symmetric to the last bit: what is subtracted at
 /// (i, j) and (j, i) is one product of the same two factors. An update takes 2d² steps; memory is 8d² bytes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Ridge {
     prior: f64,
     /// (λI + Σ xxᵀ)⁻¹, by rows.
