@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from .routing import Outcome, Router
 
 _HOMES = {
-    "._core": ("Accounts", "Answer", "Decision", "LinUcb", "__version__", "best_confidence", "majority", "replay", "signals"),
+    "._core": (
+        "Accounts",
+        "Answer",
+        "Decision",
+        "LinUcb",
+        "__version__",
+        "best_confidence",
+        "majority",
+        "replay",
+        "signals",
+    ),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),

@@ -167,9 +167,7 @@ class Ecology:
         engine, compiled = serving.engine, serving.compiled
         if budget is None:
             # Most requests: one call, no tuples or dictionaries on the way. None asks for the closer look below.
-            decision = engine.route_plain(
-                input, task, language, data_class, jurisdiction, risk, model, account, seed
-            )
+            decision = engine.route_plain(input, task, language, data_class, jurisdiction, risk, model, account, seed)
             if decision is not None:
                 return decision
         stated = (task, language, data_class, jurisdiction, risk, model, account, budget, None, seed)
@@ -179,7 +177,7 @@ class Ecology:
     # --- learning -----------------------------------------------------------------------------------------
 
     def feedback(self, answer_id: str, score: float) -> bool:
-        """Say how good an answer was, from 0 (useless) to 1 (right), by its `id`; tells whether the router learned from it.
+        """Say how good the answer with this `id` was, from 0 (useless) to 1 (right); tells whether the router learned.
 
         Where the policy's `routing.learning` is on, answers wait for feedback in a table of this process: the last
         `learning.pending` of them. Older ones are forgotten, and all of them when the process ends. Feedback becomes a
@@ -194,7 +192,7 @@ class Ecology:
             LearningOff: no answer waits under this policy.
         """
         if not isinstance(answer_id, str) or isinstance(score, bool) or not isinstance(score, int | float):
-            raise InvalidRequest(problem=f"feedback({answer_id!r}, {score!r}): give an answer's id and a score from 0 to 1")
+            raise InvalidRequest(problem=f"feedback({answer_id!r}, {score!r}): give the answer's id, and from 0 to 1")
         return self._serving().engine.feedback(answer_id, score)
 
     def take_feedback(self, most: int = 1024) -> list[dict[str, Any]]:
@@ -226,7 +224,9 @@ class Ecology:
         state = description.policy.routing.learning.state
         if path is None:
             if state is None:
-                raise InvalidRequest(problem="name a file: save_learned(path), or `state` under policy.routing.learning")
+                raise InvalidRequest(
+                    problem="name a file: save_learned(path), or `state` under policy.routing.learning"
+                )
             path = Path(description.root, state)
         learned = serving.engine.learned()
         if learned is None:

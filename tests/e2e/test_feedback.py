@@ -188,7 +188,7 @@ def test_another_process_goes_on_from_the_saved_file(tmp_path: Path) -> None:
         with pytest.raises(InvalidPopulation, match=problem):
             served(tmp_path, state="learned.safetensors", **change)
     (tmp_path / "learned.safetensors").write_bytes(b"no such thing")
-    with pytest.raises(InvalidPopulation, match="learned.safetensors"):
+    with pytest.raises(InvalidPopulation, match=r"learned\.safetensors"):
         served(tmp_path, state="learned.safetensors")
 
 

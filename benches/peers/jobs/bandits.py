@@ -15,7 +15,7 @@ ARMS, DIMENSIONS = 8, 32
 
 
 class NumpyLinUcb:
-    """Disjoint LinUCB as one writes it with numpy: inverses of all arms in one array, updated by Sherman and Morrison."""
+    """Disjoint LinUCB as one writes it with numpy: all inverses in one array, updated by Sherman and Morrison."""
 
     def __init__(self, arms: int, dimensions: int) -> None:
         self._inverse = np.repeat(np.eye(dimensions)[None], arms, 0)
@@ -64,7 +64,9 @@ def contests(turn: int) -> Iterator[list[Contest]]:
             f"contextual update, {size}",
             "µs an update",
             [
-                Contender("LinUcb.update", "inverse, weights", lambda: calls(lambda: ours.update(3, narrow, 0.5), turn)),
+                Contender(
+                    "LinUcb.update", "inverse, weights", lambda: calls(lambda: ours.update(3, narrow, 0.5), turn)
+                ),
                 Contender("numpy", "the same", lambda: calls(lambda: theirs.update(3, wide, 0.5), turn)),
             ],
             [Hold("numpy", 0.5)],

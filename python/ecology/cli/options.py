@@ -16,6 +16,8 @@ File = Annotated[
 ]
 RiskLevel = Annotated[
     Literal["low", "medium", "high"] | None,
-    typer.Option("--risk", help="What a wrong answer would cost; the policy explores up to a risk.", show_default=False),
+    typer.Option(
+        "--risk", help="What a wrong answer would cost; the policy explores up to a risk.", show_default=False
+    ),
 ]
 Task = Annotated[str | None, typer.Option("--task", help="What the input asks for, as contracts name it.")]

@@ -75,9 +75,10 @@ class Rule(Config):
 class Learning(Config):
     """How a router learns from `Ecology.feedback` while it serves; see docs/learning.md.
 
-    Off, no answer is kept for feedback. On, the last `pending` answers wait for a score in [0, 1]; every `publish_every`
-    scores that the router can learn from make a new generation. `prior` counts like so many observations that say
-    "as it was fitted". `state` is the file that `Ecology.save_learned` writes and that learning goes on from.
+    Off, no answer is kept for feedback. On, the last `pending` answers wait for a score in [0, 1]; every
+    `publish_every` scores that the router can learn from make a new generation. `prior` counts like so many
+    observations that say "as it was fitted". `state` is the file that `Ecology.save_learned` writes and that learning
+    goes on from.
 
     Memory: for each answer that waits about 0.5 kB, 4 bytes for each number of the router's context and 32 for each of
     the first 32 models in rank; for each model that got feedback 8 bytes times the square of the context's length.

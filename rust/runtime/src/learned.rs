@@ -101,7 +101,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Learned, ArtifactError> {
     };
     let inverse = data("inverse", Dtype::F64, [graded, d * (d + 1) / 2])?;
     let theta = data("theta", Dtype::F64, [graded, d])?;
-    let has_published = tensors.names().iter().any(|name| *name == "published");
+    let has_published = tensors.names().contains(&"published");
     let published =
         has_published.then(|| data("published", Dtype::F32, [about.models.len(), d])).transpose()?;
     if numbers([inverse, published.unwrap_or_default(), theta]) != about.numbers {
