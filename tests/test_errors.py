@@ -40,6 +40,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     "AlreadyRegistered": ({"model": "a@1", "digest": "sha256:aa"}, "give the change a new version"),
     "UnknownModel": ({"model": "smal", "known": ["small@1", "large@2"]}, "small@1? known: small@1, large@2"),
     "OutcomesError": ({"violations": [Violation("row 1.score", "2 is too much", "scale scores")]}, "(scale scores)"),
+    "SeenInTraining": (
+        {"counts": {"a@1": 2, "b@1": 1}, "examples": {"a@1": ["Where is my card?"]}},
+        "or name in `fold` the fold that the model was not trained on",
+    ),
     "InvalidRequest": ({"problem": "a Request holds its constraints; give none beside it"}, "give none beside it"),
     "EmptyInput": ({}, "send some text"),
     "InputTooLarge": ({"input_bytes": 11, "limit_bytes": 10}, "or raise `limits.input_bytes` in the policy"),

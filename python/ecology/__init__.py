@@ -14,7 +14,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Accounts, Answer, Decision, LinUcb, __version__, best_confidence, majority, replay, signals
+    from ._core import (
+        Accounts,
+        Answer,
+        Decision,
+        LinUcb,
+        StaticEmbedding,
+        __version__,
+        best_confidence,
+        majority,
+        replay,
+        signals,
+    )
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
     from .policy import Adaptive, Budget, Cascade, Direct, Policy
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
-    from .routing import Outcome, Router
+    from .routing import Outcome, Outcomes, Router
 
 _HOMES = {
     "._core": (
@@ -31,6 +42,7 @@ _HOMES = {
         "Answer",
         "Decision",
         "LinUcb",
+        "StaticEmbedding",
         "__version__",
         "best_confidence",
         "majority",
@@ -45,7 +57,7 @@ _HOMES = {
     ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
-    ".routing": ("Outcome", "Router"),
+    ".routing": ("Outcome", "Outcomes", "Router"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -64,6 +76,7 @@ __all__ = [
     "LinUcb",
     "Manifest",
     "Outcome",
+    "Outcomes",
     "Policy",
     "Price",
     "Registry",
@@ -73,6 +86,7 @@ __all__ = [
     "Router",
     "Savings",
     "Stage",
+    "StaticEmbedding",
     "Tier",
     "__version__",
     "best_confidence",

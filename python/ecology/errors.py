@@ -14,6 +14,7 @@
     │   │   ├── AlreadyRegistered
     │   │   └── UnknownModel
     │   ├── OutcomesError        a table of outcomes cannot teach a router
+    │   │   └── SeenInTraining   a model has outcomes on prompts that it was trained on
     │   ├── InvalidRequest       the request itself
     │   │   ├── EmptyInput
     │   │   ├── InputTooLarge
@@ -79,6 +80,7 @@ __all__ = [
     "OutcomesError",
     "RegistryError",
     "RunningLoop",
+    "SeenInTraining",
     "TruncatedArtifact",
     "UnknownAccount",
     "UnknownAnswer",
@@ -284,6 +286,27 @@ class OutcomesError(Never):
 
     def __str__(self) -> str:
         return "the outcomes cannot be used:" + "".join(f"\n  {v}" for v in self.violations)
+
+
+@dataclass(eq=False)
+class SeenInTraining(OutcomesError):
+    """Models have outcomes on prompts that they were trained on: `counts` rows of each, `examples` of the prompts."""
+
+    violations: Sequence[Violation] = field(default=(), kw_only=True)
+    counts: Mapping[str, int] = field(kw_only=True)
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict, kw_only=True)
+
+    def __str__(self) -> str:
+        lines = ""
+        for model, count in self.counts.items():
+            shown = ", ".join(
+                repr(prompt if len(prompt) <= 60 else prompt[:59] + "…") for prompt in self.examples.get(model, ())
+            )
+            lines += f"\n  {model}: {count} row{'s' * (count != 1)}" + (f", such as {shown}" if shown else "")
+        return (
+            f"models have outcomes on prompts that they were trained on:{lines}\nleave these rows out, "
+            "or name in `fold` the fold that the model was not trained on"
+        )
 
 
 # --- requests ---------------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ def command(
     from ..routing.solve import cascade_from_outcomes
 
     rows = read_outcomes(outcomes)
-    with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes"):
-        router = Router.fit(rows, seed=seed)
+    with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes") as tell:
+        router = Router.fit(rows, seed=seed, progress=tell)
         digest = router.save(out)
     cascade = cascade_from_outcomes(rows, target, seed)
     if as_json:

@@ -34,11 +34,14 @@ def collect_outcomes(
     from ..evidence import Judge, Scorer, callable_scorer, collect, label_scorer
     from ..evidence.sample import read_sample
     from ..routing import write_outcomes
+    from ..table import pyarrow
 
     if scorer is not None and judge is not None:
         raise typer.BadParameter("give --scorer or --judge, not both")
     if not out.absolute().parent.is_dir():
         raise ArtifactError(str(out), "its folder does not exist", "make it first; nothing was asked yet")
+    if out.suffix == ".parquet":
+        pyarrow()  # before anything is paid for
     with Ecology.open(file) as ecology:
         description = ecology.description
         chosen: Scorer = label_scorer

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..errors import AllLegsFailed, AllLegsRefused, BudgetExhausted, DeadlineExceeded, InvalidRequest, NoEligibleModel
 from ..policy import Budget
-from ..population.training import fingerprint, read_fingerprints
+from ..population.training import fingerprint, read_trained
 from ..routing import Outcome
 from .answers import Answers
 from .scorer import Judge, Scorer
@@ -61,13 +61,11 @@ def collect(
     """
     collection = Collection()
     models: list[str] = []
-    seen: dict[str, frozenset[str]] = {}
+    seen = read_trained(ecology.description)
     for model in ecology.description.models:
         if model.role.answers and model.stage.serves:
             trained = data_digest is not None and data_digest in model.data_digests
             (collection.trained_on_it if trained else models).append(model.id)
-            if model.training_prompts is not None:
-                seen[model.id] = read_fingerprints(ecology.description.root / model.training_prompts)
     for number, (prompt, expected) in enumerate(rows):
         mark = fingerprint(prompt)
         for model_id in models:

@@ -11,14 +11,29 @@ True
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import ArtifactError
+from .manifest import Manifest
 
-__all__ = ["fingerprint", "read_fingerprints", "write_fingerprints"]
+__all__ = ["Trained", "fingerprint", "read_fingerprints", "read_trained", "write_fingerprints"]
 
 DIGITS = 16
+
+
+class Described(Protocol):
+    """Manifests, and the folder that their paths are relative to: a description."""
+
+    @property
+    def models(self) -> Sequence[Manifest]: ...
+    @property
+    def root(self) -> Path: ...
+
+
+Trained = Mapping[str, Collection[str]] | Described
+"""Which prompts models were trained on: model → fingerprints, or a description whose manifests name files of them."""
 
 
 def fingerprint(prompt: str) -> str:
@@ -48,3 +63,19 @@ def read_fingerprints(path: Path) -> frozenset[str]:
     if wrong is not None:
         raise ArtifactError(str(path), f"{wrong[:40]!r} is no fingerprint of a prompt", fix)
     return frozenset(lines)
+
+
+def read_trained(trained: Trained) -> dict[str, Collection[str]]:
+    """Model → fingerprints of the prompts that it was trained on; models that do not say, or whose files
+    are not looked at any more, are left out.
+
+    Raises:
+        ArtifactError: a file of fingerprints cannot be read.
+    """
+    if isinstance(trained, Mapping):
+        return dict(trained)
+    return {
+        model.id: read_fingerprints(trained.root / model.training_prompts)
+        for model in trained.models
+        if model.training_prompts is not None and model.stage.kept
+    }

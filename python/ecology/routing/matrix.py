@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 
 from ..errors import OutcomesError, Violation
 from .outcome import Outcome
+from .outcomes import Outcomes
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float32]
+    Mask = npt.NDArray[np.bool_]
 
-__all__ = ["Matrix", "split_by_prompt"]
+__all__ = ["Matrix", "split_by_prompt", "split_masks"]
+
+VALIDATION = ("val", "validation")
 
 
 @dataclass(frozen=True)
@@ -33,52 +37,69 @@ class Matrix:
     def of(cls, outcomes: Sequence[Outcome], models: Sequence[str], value: str = "score") -> Matrix:
         """Rows in the order in which prompts first appear. The last outcome of a prompt and model counts.
 
-        `value` names the number that `scores` holds.
+        `value` names the number that `scores` holds. A model of `models` without outcomes is a column of NaN; a model
+        that is not in `models` is left out.
         """
         import numpy as np
 
-        prompts = list(dict.fromkeys(outcome.prompt for outcome in outcomes))
-        row_of = {prompt: row for row, prompt in enumerate(prompts)}
+        table = outcomes if isinstance(outcomes, Outcomes) else Outcomes.read(outcomes)
         column_of = {model: column for column, model in enumerate(models)}
-        shape = (len(prompts), len(models))
-        scores, cost, latency = (np.full(shape, np.nan, dtype=np.float32) for _ in range(3))
-        for outcome in outcomes:
-            at = row_of[outcome.prompt], column_of[outcome.model]
-            number = getattr(outcome, value)
-            scores[at] = np.nan if number is None else number
-            cost[at] = np.nan if outcome.cost_usd is None else outcome.cost_usd
-            latency[at] = np.nan if outcome.latency_ms is None else outcome.latency_ms
-        return cls(prompts, list(models), scores, cost, latency)
+        columns = np.array([column_of.get(model, -1) for model in table.models], np.int32)[table.model_codes]
+        if (columns < 0).any():
+            table = table.take(columns >= 0)
+            columns = columns[columns >= 0]
+        shape = (len(table.prompts), len(models))
+
+        def filled(name: str) -> Floats:
+            matrix = np.full(shape, np.nan, dtype=np.float32)
+            # Where a place occurs more than once, numpy keeps what is assigned last.
+            matrix[table.prompt_codes, columns] = table.numbers(name)
+            return matrix
+
+        return cls(table.prompts, list(models), filled(value), filled("cost_usd"), filled("latency_ms"))
+
+
+def split_masks(outcomes: Outcomes, validation_share: float, seed: int) -> tuple[Mask, Mask]:
+    """Which rows are for training and which for validation, bool [n] each.
+
+    By the field `split` if any row has one: then rows that say neither are in neither. Else by a hash of prompt and
+    seed, so that a prompt falls on the same side in every table.
+    """
+    import numpy as np
+
+    if (stated := outcomes.words("split")) is not None:
+        return stated.among(("train",)), stated.among(VALIDATION)
+    drawn = [
+        int.from_bytes(hashlib.sha256(f"{seed}|{prompt}".encode()).digest()[:8]) / 2**64 < validation_share
+        for prompt in outcomes.prompts
+    ]
+    validation = np.array(drawn, bool)[outcomes.prompt_codes]
+    return ~validation, validation
 
 
 def split_by_prompt(outcomes: Sequence[Outcome], validation_share: float, seed: int) -> tuple[Matrix, Matrix]:
-    """Train and validation rows: by the column `split` if it is there, else by a hash of prompt and seed.
+    """Train and validation rows: by the field `split` if it is there, else by a hash of prompt and seed.
 
     Raises:
-        OutcomesError: fewer than two models, or too few prompts to split.
+        OutcomesError: fewer than two models, a model that is in validation rows only, or too few prompts to split.
     """
-    models = sorted({outcome.model for outcome in outcomes})
-    parts: tuple[list[Outcome], list[Outcome]] = ([], [])
-    stated = any(outcome.split for outcome in outcomes)
-    for outcome in outcomes:
-        if stated:
-            validation = outcome.split in ("val", "validation")
-        else:
-            digest = hashlib.sha256(f"{seed}|{outcome.prompt}".encode()).digest()
-            validation = int.from_bytes(digest[:8]) / 2**64 < validation_share
-        if stated and outcome.split not in ("train", "val", "validation"):
-            continue
-        parts[validation].append(outcome)
-    train, validation_rows = (Matrix.of(part, models) for part in parts)
+    table = outcomes if isinstance(outcomes, Outcomes) else Outcomes.read(outcomes)
+    models = table.models
+    parts = table.split(validation_share, seed)
+    train, validation = (Matrix.of(part, models) for part in parts)
     violations = []
     if len(models) < 2:
         violations.append(
             Violation("model", f"there is one model ({', '.join(models)})", "a router needs two to choose between")
         )
-    for name, matrix, least in (("train", train, 10), ("val", validation_rows, 5)):
+    for name, matrix, least in (("train", train, 10), ("val", validation, 5)):
         if len(matrix.prompts) < least:
             found = f"{len(matrix.prompts)} prompts to {'learn from' if name == 'train' else 'judge by'}"
             violations.append(Violation(f"split {name}", f"{found}, at least {least} are needed", "collect more"))
+    if not violations:
+        for model in sorted(set(models) - set(parts[0].models)):
+            problem = "it has no outcome among the rows to learn from"
+            violations.append(Violation(f"model {model}", problem, "collect more of it, or leave it out"))
     if violations:
         raise OutcomesError(violations)
-    return train, validation_rows
+    return train, validation

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .matrix import Matrix, split_by_prompt
 from .outcome import Outcome
+from .outcomes import Outcomes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,8 +158,9 @@ def cascade_from_outcomes(
     """
     import numpy as np
 
-    _, validation = split_by_prompt(outcomes, validation_share, seed)
-    legs = Matrix.of([o for o in outcomes if o.prompt in set(validation.prompts)], validation.models, "leg_confidence")
+    table = Outcomes.read(outcomes)
+    _, validation = split_by_prompt(table, validation_share, seed)
+    legs = Matrix.of(table.split(validation_share, seed)[1], validation.models, "leg_confidence")
     whole = ~np.isnan(validation.scores).any(axis=1)
     price = validation.cost_usd if np.nansum(validation.cost_usd) > 0 else validation.latency_ms
     if not whole.any() or np.isnan(price[whole]).all(axis=0).any():

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ecology_core::journey::{Chooser, DecisionRecord, Refusal, Routed};
+use ecology_core::router::Decision as RoutedDecision;
 use ecology_core::snapshot::{ModelIndex, Snapshot};
-use ecology_core::text::{FeatureSpec, Features};
+use ecology_core::text::{Extractor, Features};
 use ecology_core::{Tensor, Value};
 use ecology_runtime::Mailbox;
 use ecology_runtime::carriers::{Interrupted, carry};
@@ -49,9 +50,11 @@ fn population(
     generation: u64,
 ) -> PyResult<Population> {
     let weights = router.map(|router| router.weights().clone());
-    let snapshot =
-        Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
-    let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    let members: Vec<_> =
+        members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    let embedding = members.iter().flatten().find_map(|member| member.embedding()).cloned();
+    let snapshot = Snapshot::from_json_with(spec, weights, embedding, generation);
+    let snapshot = snapshot.map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(Population::new(Arc::new(snapshot), members))
 }
 
@@ -87,7 +90,7 @@ impl Engine {
 
     fn read(&self, begun: Begun, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
         let Begun { began_ns, population, content, tensor } = begun;
-        let features = Arc::new(population.snapshot.spec.features.extract(text));
+        let features = Arc::new(population.snapshot.extractor.extract(text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
@@ -110,7 +113,7 @@ impl Engine {
         args: Option<&RequestArgs>,
     ) -> Result<Routed, Refusal> {
         let began_ns = self.engine.clock().now_ns();
-        let features = Arc::new(extracted(&snapshot.spec.features, text));
+        let features = Arc::new(extracted(&snapshot.extractor, text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, snapshot, text, features, began_ns, seed);
         Routed::route(Arc::clone(snapshot), self.engine.live(), request).map(|(routed, _)| routed)
@@ -122,9 +125,9 @@ thread_local! {
 }
 
 /// The features of a text, in as much memory as they need: they grow in memory that a thread keeps.
-fn extracted(spec: &FeatureSpec, text: &str) -> Features {
+fn extracted(extractor: &Extractor, text: &str) -> Features {
     FEATURES.with_borrow_mut(|features| {
-        spec.extract_into(text, features);
+        extractor.extract_into(text, features);
         features.clone()
     })
 }
@@ -324,13 +327,15 @@ impl Engine {
         Ok(Some(Decision::wrap(Arc::new(routed))))
     }
 
-    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]).
-    #[pyo3(signature = (texts, args=None))]
+    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]); with
+    /// `scores` also the confidence of every model of the population, float32 [n, models], NaN where it was not admitted.
+    #[pyo3(signature = (texts, args=None, scores=false))]
     fn route_batch<'py>(
         &self,
         py: Python<'py>,
         texts: Vec<Bound<'py, PyString>>,
         args: Option<RequestArgs>,
+        scores: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
         let args = args.unwrap_or_default();
@@ -338,23 +343,34 @@ impl Engine {
         let snapshot = &population.snapshot;
         let seeds = self.seed.fetch_add(texts.len() as u64, Ordering::Relaxed);
         let seeded: Vec<(&str, u64)> = texts.iter().copied().zip(seeds..).collect();
-        let choices: Result<Vec<(ModelIndex, f32)>, Refusal> = py.detach(|| {
+        let models = snapshot.spec.models.len();
+        // The choice, its confidence, and that of all models if asked for.
+        let read = |decision: &RoutedDecision| {
+            let mut row = vec![f32::NAN; if scores { models } else { 0 }];
+            for ranked in &decision.ranked {
+                if let Some(score) = row.get_mut(usize::from(ranked.model)) {
+                    *score = ranked.confidence;
+                }
+            }
+            let chosen = decision.chosen();
+            (chosen.model, chosen.confidence, row)
+        };
+        let choices: Result<Vec<(ModelIndex, f32, Vec<f32>)>, Refusal> = py.detach(|| {
             let (shared, live) = (Arc::clone(snapshot), self.engine.live());
             let chooser = Chooser::new(shared, live, args.ask(0), &args.account(), args.limits());
             ecology_runtime::batch::in_parallel_with(
                 &seeded,
                 || (chooser.clone(), Features::default()),
                 |(chooser, features), (text, seed)| {
-                    snapshot.spec.features.extract_into(text, features);
+                    snapshot.extractor.extract_into(text, features);
                     let input_bytes = args.input_bytes.unwrap_or(text.len() as u64);
                     let seed = args.seed.unwrap_or(*seed);
                     match chooser.choose(features, input_bytes, tokens(input_bytes), seed) {
-                        Some(choice) => Ok(choice),
+                        Some(decision) => Ok(read(&decision)),
                         // Once more, at length: that knows the reasons.
-                        None => self.routed_under(snapshot, text, Some(&args)).map(|routed| {
-                            let chosen = routed.decision.chosen();
-                            (chosen.model, chosen.confidence)
-                        }),
+                        None => self
+                            .routed_under(snapshot, text, Some(&args))
+                            .map(|routed| read(&routed.decision)),
                     }
                 },
             )
@@ -366,9 +382,13 @@ impl Engine {
         let columns = PyDict::new(py);
         columns.set_item(
             "model",
-            PyList::new(py, choices.iter().map(|(model, _)| &ids[usize::from(*model)]))?,
+            PyList::new(py, choices.iter().map(|(model, _, _)| &ids[usize::from(*model)]))?,
         )?;
-        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c)| *c)))?;
+        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c, _)| *c)))?;
+        if scores {
+            let flat: Vec<f32> = choices.iter().flat_map(|(_, _, row)| row).copied().collect();
+            columns.set_item("scores", PyArray1::from_vec(py, flat).reshape([texts.len(), models])?)?;
+        }
         Ok(columns)
     }
 
@@ -388,7 +408,7 @@ impl Engine {
                 || (Features::default(), Vec::new()),
                 |(features, basis), text| {
                     let mut scores = vec![0.0; columns];
-                    router.spec().extract_into(text, features);
+                    current.snapshot.extractor.extract_into(text, features);
                     router.basis_into(features, basis);
                     router.scores_into(basis, &mut scores);
                     scores

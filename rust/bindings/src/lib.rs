@@ -9,8 +9,10 @@
 //! | `call` | calls that the interpreter may never return from |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
+//! | `embedding` | static embeddings |
 //! | `engine` | the engine and the calling thread |
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
+//! | `fit` | factored routers from outcomes |
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
 //! | `learned` | what a router learned on line |
@@ -28,8 +30,10 @@ mod bridge;
 mod call;
 mod convert;
 mod decision;
+mod embedding;
 mod engine;
 mod errors;
+mod fit;
 mod flight;
 mod learn;
 mod learned;
@@ -58,7 +62,11 @@ mod _core {
     #[pymodule_export]
     use decision::{Decision, replay};
     #[pymodule_export]
+    use embedding::StaticEmbedding;
+    #[pymodule_export]
     use engine::Engine;
+    #[pymodule_export]
+    use fit::{FittedRouter, fit_factored};
     #[pymodule_export]
     use flight::{Flight, Post};
     #[pymodule_export]

@@ -9,6 +9,8 @@
 //! |---|---|---|
 //! | `projection.weights` | [buckets, k] | i8 with `projection.scales` \[k\], or f32 without |
 //! | `projection.bias` | \[k\] | |
+//! | `projection.dense` | [dense, k] | where the features have dense ones |
+//! | `embedding.…` | | the static embedding, where the features have one; see [`embedding`](crate::artifact::embedding) |
 //! | `group.N.weights`, `group.N.bias` | [members, k], \[members\] | N counts from 0 |
 //! | `heads.weights`, `heads.bias` | [models, φ], \[models\] | |
 //! | `gain.…`, `cost.…`, `latency.…` | the same | each may be absent; the logarithm of USD and of milliseconds |
@@ -21,15 +23,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ecology_core::snapshot::{
-    Calibration, FactoredParts, Group, Heads, LogHeads, Platt, RouterWeights, RouterWeightsError,
+    Calibration, FactoredParts, Group, Heads, LogHeads, ModelHead, Platt, RouterWeights, RouterWeightsError,
 };
-use ecology_core::text::{FeatureSpec, WeightTable};
+use ecology_core::text::{Extractor, FeatureSpec, StaticEmbedding, WeightTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{Artifact, ArtifactError, Meaning, digest};
+use crate::artifact::{Artifact, ArtifactError, Meaning, digest, embedding};
 
 const FORMAT: &str = "ecology.router.v1";
 const ENTRY: &str = "ecology";
@@ -146,6 +148,7 @@ impl From<ArtifactError> for RouterFileError {
             ArtifactError::Io(error) => Self::Io(error),
             ArtifactError::Format(problem) => Self::Format(problem),
             ArtifactError::Weights(problem) => unfit(problem),
+            error => unfit(error),
         }
     }
 }
@@ -174,10 +177,15 @@ impl RouterFile {
     /// Weights of the projection in f32 are rounded to i8.
     pub fn from_tensors(about: &str, tensors: &Tensors<'_>) -> Result<Self, RouterFileError> {
         let about: About = serde_json::from_str(about).map_err(format)?;
-        let mut parts = parts(&about, tensors)?;
+        let mut parts = parts(&about, tensors, None)?;
         parts.projection = Arc::new(parts.projection.quantized());
         let weights = RouterWeights::factored(&parts, names(&about.models), "".into())?;
         Self::new(weights, about.data, about.card)
+    }
+
+    /// The same router with one model more, last, and another card.
+    pub fn with_model(&self, name: &str, head: ModelHead, card: String) -> Result<Self, RouterFileError> {
+        Self::new(self.weights.with_model(name.into(), head, "".into())?, self.data.clone(), card)
     }
 
     /// Reads a file.
@@ -214,8 +222,10 @@ impl RouterFile {
             return Err(RouterFileError::Edited { expected: expected.to_owned(), actual });
         }
         let about: About = serde_json::from_value(json).map_err(format)?;
-        let weights =
-            RouterWeights::factored(&parts(&about, &tensors)?, names(&about.models), digest(bytes).into())?;
+        let named = about.features.embedding.as_ref();
+        let embedding = named.map(|named| embedding::read(&views, named)).transpose()?;
+        let parts = parts(&about, &tensors, embedding)?;
+        let weights = RouterWeights::factored(&parts, names(&about.models), digest(bytes).into())?;
         Ok(Self { weights, data: about.data, card: about.card })
     }
 
@@ -234,8 +244,8 @@ impl RouterFile {
     pub fn to_bytes(&self) -> Result<Vec<u8>, RouterFileError> {
         let models = self.weights.models().iter().map(|model| model.to_string()).collect();
         let Some(parts) = self.weights.parts() else {
-            let platt = self.weights.calibration().into_iter().filter_map(|calibration| match calibration {
-                Calibration::Platt(Platt { slope, offset }) => Some((slope, offset)),
+            let platt = self.weights.calibration().iter().filter_map(|calibration| match calibration {
+                Calibration::Platt(Platt { slope, offset }) => Some((*slope, *offset)),
                 _ => None,
             });
             let meaning = Meaning::Router { models, calibration: platt.collect(), card: self.card.clone() };
@@ -369,8 +379,12 @@ fn tensors(parts: &FactoredParts) -> Tensors<'static> {
     tensors
 }
 
-fn parts(about: &About, tensors: &Tensors<'_>) -> Result<FactoredParts, RouterFileError> {
-    let projection = projection(&about.features, tensors)?;
+fn parts(
+    about: &About,
+    tensors: &Tensors<'_>,
+    embedding: Option<Arc<StaticEmbedding>>,
+) -> Result<FactoredParts, RouterFileError> {
+    let projection = projection(&about.features, tensors, embedding)?;
     let k = projection.columns();
     let groups = about.groups.iter().enumerate().map(|(at, group)| {
         let heads = heads(tensors, &format!("group.{at}"), k)?;
@@ -403,30 +417,46 @@ fn projection_tensors(table: &WeightTable) -> Tensors<'static> {
     let mut add = |name: &str, tensor| tensors.insert(format!("projection.{name}"), tensor);
     add("bias", Tensor::floats(&columns, table.bias()));
     match table.integers() {
-        None => add("weights", Tensor::floats(&shape, &table.weights())),
+        None => add("weights", Tensor::floats(&shape, &table.weights()[..shape[0] * shape[1]])),
         Some((integers, scales)) => {
             add("scales", Tensor::floats(&columns, scales));
             let bytes = integers.iter().map(|integer| integer.cast_unsigned()).collect();
             add("weights", Tensor::integers(&shape, bytes))
         }
     };
+    if table.spec().dense() > 0 {
+        add("dense", Tensor::floats(&[table.spec().dense(), table.columns()], table.dense()));
+    }
+    let embedding = table.embedding().map(|embedding| embedding::tensors(embedding)).unwrap_or_default();
+    tensors.extend(embedding.into_iter().map(|(name, dtype, shape, bytes)| {
+        (name.to_owned(), Tensor { dtype, shape, bytes: Cow::Owned(bytes) })
+    }));
     tensors
 }
 
-fn projection(spec: &FeatureSpec, tensors: &Tensors<'_>) -> Result<WeightTable, RouterFileError> {
-    spec.validate().map_err(unfit)?;
+fn projection(
+    spec: &FeatureSpec,
+    tensors: &Tensors<'_>,
+    embedding: Option<Arc<StaticEmbedding>>,
+) -> Result<WeightTable, RouterFileError> {
+    let extractor = Extractor::new(spec.clone(), embedding).map_err(unfit)?;
     let weights = tensor(tensors, "projection.weights")?;
     let bias = floats(tensors, "projection.bias", None)?;
     let shape = [spec.buckets(), bias.len()];
     if weights.shape != shape {
         return Err(unfit(format!("projection.weights is {:?}, expected {shape:?}", weights.shape)));
     }
+    let dense = match spec.dense() {
+        0 => Vec::new(),
+        dense => floats(tensors, "projection.dense", Some(&[dense, bias.len()]))?,
+    };
     let table = if weights.dtype == Dtype::I8 {
         let integers: Vec<i8> = weights.bytes.iter().map(|byte| byte.cast_signed()).collect();
         let scales = floats(tensors, "projection.scales", Some(&[bias.len()]))?;
-        WeightTable::of_integers(spec.clone(), &integers, &scales, &bias)
+        WeightTable::of_integers(extractor, &integers, &scales, &dense, &bias)
     } else {
-        WeightTable::new(spec.clone(), bias.len(), &floats(tensors, "projection.weights", None)?, &bias)
+        let all = [floats(tensors, "projection.weights", Some(&shape))?, dense].concat();
+        WeightTable::over(extractor, bias.len(), &all, &bias)
     };
     table.map_err(unfit)
 }
@@ -446,7 +476,9 @@ fn floats(tensors: &Tensors<'_>, name: &str, shape: Option<&[usize]>) -> Result<
     if tensor.dtype != Dtype::F32 {
         return Err(unfit(format!("{name} is {:?}, not F32", tensor.dtype)));
     }
-    if let Some(shape) = shape.filter(|shape| tensor.shape != *shape) {
+    let numbers = [tensor.bytes.len() / 4];
+    let shape = shape.unwrap_or(&numbers);
+    if tensor.shape != shape || tensor.bytes.len() != 4 * shape.iter().product::<usize>() {
         return Err(unfit(format!("{name} is {:?}, expected {shape:?}", tensor.shape)));
     }
     let four = |chunk: &[u8]| f32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);

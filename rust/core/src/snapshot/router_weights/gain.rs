@@ -14,7 +14,7 @@ impl RouterWeights {
     /// Expected score of `strong` less that of `weak` for the prompt of φ; both are columns. Turning the two round turns the sign.
     pub fn gain(&self, basis: &[f32], strong: usize, weak: usize) -> f32 {
         let side = |model: usize| match &self.kind {
-            Kind::Direct { calibration, .. } => calibration[model].probability(basis[model]),
+            Kind::Direct { calibration, .. } => calibration.all()[model].probability(basis[model]),
             Kind::Factored(factored) => factored.worth(basis, model),
         };
         side(strong) - side(weak)
@@ -27,7 +27,7 @@ impl Factored {
             return gain.apply_one(model, basis);
         }
         let raw = self.heads.apply_one(model, basis);
-        let calibration = &self.calibration[model];
+        let calibration = &self.calibration.all()[model];
         let probability = calibration.probability(raw);
         if calibration.has_levels() { 0.5 * (probability + raw) } else { probability }
     }

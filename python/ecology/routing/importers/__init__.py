@@ -1,0 +1,8 @@
+"""Outcomes from what other routers, gateways and benchmarks have written. One file each; `ecology outcomes import`."""
+
+from .litellm import from_litellm
+from .openai import from_openai
+from .routellm import from_routellm
+from .routerbench import from_routerbench
+
+__all__ = ["from_litellm", "from_openai", "from_routellm", "from_routerbench"]
