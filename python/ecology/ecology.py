@@ -236,7 +236,7 @@ class Ecology:
     def replay(self, record: str) -> dict[str, Any]:
         """Make the decision of `Decision.record()` again, bit for bit, under the generation that made it: the one that
         serves, or one of the last 16 that learned. For older ones, and for other processes, there is
-        `ecology.replay(snapshot, record, router, learned)`.
+        `ecology.replay(snapshot, record, router, learned=…)`.
 
         Raises:
             ValueError: none of them made it, or the record keeps neither features nor text.

@@ -87,7 +87,7 @@ def test_the_router_learns_and_each_generation_replays(tmp_path: Path) -> None:
             assert (again["model"], again["propensity"]) == (record["chosen"], record["propensity"])
             assert again["confidence"] == pytest.approx(record["confidence"], abs=1e-7)
         with pytest.raises(ValueError, match="made under snapshot"):
-            eco.replay(ecology.snapshot, records[0], weights_of(tmp_path), learned_by(ecology, tmp_path))
+            eco.replay(ecology.snapshot, records[0], weights_of(tmp_path), learned=learned_by(ecology, tmp_path))
 
 
 def weights_of(root: Path) -> eco._core.RouterWeights:
@@ -179,7 +179,7 @@ def test_another_process_goes_on_from_the_saved_file(tmp_path: Path) -> None:
         assert ecology.replay(record)["model"] == json.loads(record)["chosen"]
     learned = eco._core.Learned.read(tmp_path / "learned.safetensors")
     assert learned.lessons == [("a@1", 25), ("b@1", 0)]
-    again = eco.replay(snapshot, record, weights_of(tmp_path), learned)
+    again = eco.replay(snapshot, record, weights_of(tmp_path), learned=learned)
     assert again["model"] == json.loads(record)["chosen"]
     for change, problem in (({"prior": 5.0}, "prior = 20"), ({}, "was learned about the router")):
         if not change:
