@@ -1,7 +1,7 @@
 """A router that learns from feedback while it serves: `python examples/learning.py`.
 
-Two models, and a router that was fitted when `small` was good at everything. Since then it went wrong on cats. Whoever
-reads the answers grades them, and after a while cats go to the other one.
+Two models, and a router that was fitted when both were good. Since then `small` went wrong on cats. Whoever reads the
+answers grades them, and after a while cats go to the other one.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         rows = [
-            {"prompt": f"what is this {animal}, number {n}?", "model": model, "score": score}
-            for n in range(40)
-            for animal, scores in (("cat", (1.0, 1.0)), ("dog", (1.0, 1.0)), ("unicorn", (0.0, 1.0)))
-            for model, score in zip(("small@1", "large@1"), scores, strict=True)
+            {"prompt": f"what is this {animal}, number {n}?", "model": model, "score": float(n % often != 0)}
+            for n in range(60)
+            for animal in ("cat", "dog")
+            for model, often in (("small@1", 10), ("large@1", 20))  # wrong once in ten, once in twenty
         ]
         eco.Router.fit(rows).save(root / "router.safetensors")
         (root / "ecology.toml").write_text(DESCRIPTION, "utf-8")
