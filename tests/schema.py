@@ -50,6 +50,7 @@ LEG = {
     "cost_usd": float,
 }
 ATTRIBUTION = {
+    "answer_id": str,
     "snapshot": {"name": str, "generation": int, "digest": str},
     "task": (str, NONE),
     "account": str,

@@ -23,6 +23,10 @@
     │   │   ├── InvalidDeadline
     │   │   ├── UnknownAccount
     │   │   └── UnknownTask
+    │   ├── FeedbackError        feedback on an answer
+    │   │   ├── AlreadyGraded
+    │   │   ├── LearningOff
+    │   │   └── UnknownAnswer
     │   ├── NoEligibleModel      admission excluded every model; says why for each
     │   ├── LowConfidence        nobody was sure enough, and the policy fails closed
     │   ├── AllLegsRefused       every leg that was started was refused for good
@@ -51,6 +55,7 @@ from typing import Any
 __all__ = [
     "AllLegsFailed",
     "AllLegsRefused",
+    "AlreadyGraded",
     "AlreadyRegistered",
     "ArtifactError",
     "BackendError",
@@ -61,12 +66,14 @@ __all__ = [
     "EcologyError",
     "EditedArtifact",
     "EmptyInput",
+    "FeedbackError",
     "Forked",
     "InputTooLarge",
     "InvalidDeadline",
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "LearningOff",
     "LowConfidence",
     "MetricsError",
     "MissingExtra",
@@ -80,6 +87,7 @@ __all__ = [
     "SeenInTraining",
     "TruncatedArtifact",
     "UnknownAccount",
+    "UnknownAnswer",
     "UnknownModel",
     "UnknownTask",
     "Violation",
@@ -449,6 +457,48 @@ class Forked(Never):
         return (
             f"{self.source}: it was opened before a fork and cannot be opened again in this process:"
             f"{lines}\nrestore these, or call Ecology.open(…) after the fork, in each worker"
+        )
+
+
+# --- feedback ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class FeedbackError(Never):
+    """Feedback was refused; nothing was learned or logged."""
+
+
+@dataclass(eq=False)
+class AlreadyGraded(FeedbackError):
+    """The answer has its feedback: one grade each, so that a retry does not count twice."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return f"the answer {self.answer_id} has its feedback; the first grade holds"
+
+
+@dataclass(eq=False)
+class LearningOff(FeedbackError):
+    """The policy keeps no answers for feedback, or there is no learned router to teach."""
+
+    def __str__(self) -> str:
+        return (
+            "nothing learns under this policy; write enabled = true under [policy.routing.learning], "
+            "and name a fitted router as policy.routing.router"
+        )
+
+
+@dataclass(eq=False)
+class UnknownAnswer(FeedbackError):
+    """No answer of this id waits in this process."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"no answer {self.answer_id!r} waits for feedback in this process; give `answer.id` to the process that "
+            "answered, before a restart and before `pending` (under policy.routing.learning) later answers"
         )
 
 

@@ -26,6 +26,7 @@ def compile_description(
     default_plan = policy.default_plan if typed or solved is None else solved.solution.plan
     positions = _Positions(description)
     baseline = baseline_of(description)
+    risk = policy.routing.explore_up_to_risk
     return snapshot_spec(
         description.name,
         [_model(model, policy, positions) for model in models],
@@ -35,7 +36,9 @@ def compile_description(
         max_events=policy.limits.events,
         routing=_ranking(policy.routing, solved)
         | {
-            "exploration_floor": policy.routing.exploration_floor,
+            "exploration_floor": policy.routing.floor,
+            "explore_up_to_risk": None if risk == "none" else risk,
+            "learning": policy.routing.learning.model_dump(exclude={"state"}),
             "rules": [_rule(rule, positions) for rule in policy.routing.rules],
         },
         plans={task: _plan(plan, positions) for task, plan in policy.plans.items()},

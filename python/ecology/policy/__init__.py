@@ -5,7 +5,7 @@ from .objective import Cheapest, ErrorBound, MaxCost, Objective, QualityTarget, 
 from .pattern import matches
 from .plans import Adaptive, Cascade, Direct, Plan
 from .policy import Defaults, Limits, Policy
-from .routing import Routing, Rule
+from .routing import Learning, Risk, Routing, Rule
 
 __all__ = [
     "Adaptive",
@@ -15,12 +15,14 @@ __all__ = [
     "Defaults",
     "Direct",
     "ErrorBound",
+    "Learning",
     "Limits",
     "MaxCost",
     "Objective",
     "Plan",
     "Policy",
     "QualityTarget",
+    "Risk",
     "Routing",
     "Rule",
     "Utility",

@@ -77,7 +77,7 @@ def fit_weights(
             validation_rows,
             validation.scores,
             train.models,
-            _prices(facts),
+            _prices(facts)[0],
             tasks=tasks,
             task_names=names,
             cost=train.cost_usd,
@@ -170,16 +170,21 @@ def _facts(train: Matrix, column: int) -> dict[str, float | None]:
     }
 
 
-def _guard(
-    validation: Matrix, confidence: npt.NDArray[np.float32], facts: dict[str, dict[str, float | None]], seed: int
-) -> Guard:
-    """By money where it is known of every model, else by time."""
-    import numpy as np
-
+def _prices(facts: dict[str, dict[str, float | None]]) -> tuple[list[float], bool]:
+    """What a call of each model takes, and whether that is money: it is where money is known of all, else time."""
     costs = [fact["cost_usd"] for fact in facts.values()]
     money = all(cost is not None for cost in costs)
     known = costs if money else [fact["latency_ms"] for fact in facts.values()]
-    cost = np.array([value or 0.0 for value in known], dtype=np.float64)
+    return [value or 0.0 for value in known], money
+
+
+def _guard(
+    validation: Matrix, confidence: npt.NDArray[np.float32], facts: dict[str, dict[str, float | None]], seed: int
+) -> Guard:
+    import numpy as np
+
+    prices, money = _prices(facts)
+    cost = np.array(prices, dtype=np.float64)
     # Where nothing is known of any cost, choosing has none that could be compared.
     charged = orchestration_cost(money) if cost.any() else 0.0
     return judge_router(validation, confidence, cost, seed, charged)

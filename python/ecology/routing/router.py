@@ -124,7 +124,7 @@ class Router:
         Raises:
             InvalidRequest: the prompt is empty or not valid text.
         """
-        decision = self._engine.route_plain(prompt, None, None, None, None, None, None, None)
+        decision = self._engine.route_plain(prompt, *[None] * 8)
         return self._engine.route(read_input(prompt)[0]) if decision is None else decision
 
     def route_batch(self, prompts: Sequence[str]) -> dict[str, Any]:

@@ -28,6 +28,12 @@ impl Answer {
 
 #[pymethods]
 impl Answer {
+    /// What `feedback` calls it: 32 hexadecimal digits, of no other answer of any process.
+    #[getter]
+    fn id(&self) -> String {
+        self.finished.id.to_string()
+    }
+
     /// The output: a label or text (str), JSON (dict, list, …) or an array (float32); None when it abstained.
     #[getter]
     fn output<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::convert::json_to_py;
 use crate::embedding::StaticEmbedding;
+use crate::learned::Learned;
 use crate::router::RouterWeights;
 
 /// Which model should serve, how sure that is, and why the others were not chosen.
@@ -116,22 +117,28 @@ impl Decision {
     }
 }
 
-/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON) and router. `embedding` is the one that the
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router, and what it had learned on line. `embedding` is the one that the
 /// features name, when no router brings it.
 ///
 /// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
 #[pyfunction]
-#[pyo3(signature = (spec, record, router=None, embedding=None))]
+#[pyo3(signature = (spec, record, router=None, embedding=None, learned=None))]
 pub(crate) fn replay<'py>(
     py: Python<'py>,
     spec: &str,
     record: &str,
     router: Option<&RouterWeights>,
     embedding: Option<&StaticEmbedding>,
+    learned: Option<&Learned>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let invalid = |error: String| PyValueError::new_err(error);
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
-    let weights = router.map(|router| router.weights().clone());
+    let corrections = learned.and_then(|learned| learned.knowledge().published.clone());
+    let weights = router.map(|router| match corrections {
+        Some(corrections) => router.weights().corrected(corrections),
+        None => Ok(router.weights().clone()),
+    });
+    let weights = weights.transpose().map_err(|e| invalid(e.to_string()))?;
     let embedding = embedding.map(|embedding| Arc::clone(embedding.table()));
     let snapshot = Snapshot::from_json_with(spec, weights, embedding, 0);
     let snapshot = snapshot.map_err(|e| invalid(e.to_string()))?;

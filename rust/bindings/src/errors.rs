@@ -1,6 +1,6 @@
 //! Refusals and failures as the exceptions of `ecology.errors`. The one place where they are translated.
 
-use ecology_core::journey::{Finished, Refusal};
+use ecology_core::journey::{FeedbackError, Finished, Refusal};
 use ecology_core::leg::{Leg, Outcome};
 use ecology_core::plan::Ending;
 use ecology_runtime::artifact::ArtifactError;
@@ -49,6 +49,30 @@ pub(crate) fn refusal(py: Python<'_>, refusal: &Refusal) -> PyErr {
                 facts.set_item("held", refused.held)?;
                 facts.set_item("needed", refused.needed)?;
                 "BudgetExhausted"
+            }
+        };
+        Ok(raise(py, class, &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}
+
+/// The exception for a grade that is refused.
+pub(crate) fn feedback(py: Python<'_>, refused: &FeedbackError) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        let class = match refused {
+            FeedbackError::Score(_) => {
+                facts.set_item("problem", refused.to_string())?;
+                "InvalidRequest"
+            }
+            FeedbackError::Off => "LearningOff",
+            FeedbackError::Unknown(id) => {
+                facts.set_item("answer_id", id)?;
+                "UnknownAnswer"
+            }
+            FeedbackError::Twice(id) => {
+                facts.set_item("answer_id", id)?;
+                "AlreadyGraded"
             }
         };
         Ok(raise(py, class, &facts))

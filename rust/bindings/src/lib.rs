@@ -15,6 +15,8 @@
 //! | `fit` | factored routers from outcomes |
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
+//! | `learned` | what a router learned on line |
+//! | `lin_ucb` | a contextual bandit |
 //! | `member` | linear and served members, and members that are Python |
 //! | `onnx` | members and graphs of onnxruntime |
 //! | `router` | a file of router weights |
@@ -34,6 +36,8 @@ mod errors;
 mod fit;
 mod flight;
 mod learn;
+mod learned;
+mod lin_ucb;
 mod member;
 mod onnx;
 mod router;
@@ -70,6 +74,10 @@ mod _core {
         Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
         out_of_fold_classifier, out_of_fold_dense, write_classifier,
     };
+    #[pymodule_export]
+    use learned::Learned;
+    #[pymodule_export]
+    use lin_ucb::LinUcb;
     #[pymodule_export]
     use member::{Member, linear_member, openai_member, python_member};
     #[pymodule_export]

@@ -155,6 +155,12 @@ impl RouterWeights {
         self.weights().digest()
     }
 
+    /// Numbers of the context that feedback is learned over.
+    #[getter]
+    fn context_dimensions(&self) -> usize {
+        self.weights().context_dimensions()
+    }
+
     /// The feature spec, as JSON.
     #[getter]
     fn features(&self) -> PyResult<String> {

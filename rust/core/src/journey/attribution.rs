@@ -51,6 +51,7 @@ impl Finished {
         let routed = &self.routed;
         let legs = self.legs.iter().enumerate().map(|(at, leg)| self.leg_json(at, leg));
         json!({
+            "answer_id": self.id.to_string(),
             "snapshot": {"name": &*routed.snapshot.spec.name, "generation": routed.snapshot.generation, "digest": &*routed.snapshot.digest},
             "task": routed.request.ask.task.as_deref(),
             "account": &*routed.request.account,

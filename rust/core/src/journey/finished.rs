@@ -1,6 +1,6 @@
 //! A request that is over: its answer and the attribution of everything that took part.
 
-use super::Routed;
+use super::{AnswerId, Routed};
 use crate::Value;
 use crate::budget::Resource;
 use crate::leg::{Leg, Outcome};
@@ -26,6 +26,8 @@ pub(super) fn confidence_of(routed: &Routed, leg: &Leg, combined: Option<&Combin
 /// Everything that is known about a request when it is over. Immutable.
 #[derive(Debug)]
 pub struct Finished {
+    /// What feedback calls it.
+    pub id: AnswerId,
     /// The request and the decision.
     pub routed: Routed,
     /// Every leg that was started or refused by the budget.

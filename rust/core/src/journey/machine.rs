@@ -236,8 +236,19 @@ impl Journey {
         let End { ending, winner, withheld, combined, at_ns: ended_ns } = self.end?;
         let live = Arc::clone(&self.live);
         let Self { routed, legs, cancelled, .. } = self;
-        let finished =
-            Finished { routed, legs, ending, winner, withheld, combined, ended_ns, overhead_ns, cancelled };
+        let id = live.feedback.receive(&routed, &legs, winner, ending, ended_ns);
+        let finished = Finished {
+            id,
+            routed,
+            legs,
+            ending,
+            winner,
+            withheld,
+            combined,
+            ended_ns,
+            overhead_ns,
+            cancelled,
+        };
         let finished = Arc::new(finished);
         settle::request(&live, &finished);
         Some(finished)

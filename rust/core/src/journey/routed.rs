@@ -21,6 +21,7 @@ fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
     fill(&mut ask.language, &defaults.language);
     fill(&mut ask.data_class, &defaults.data_class);
     fill(&mut ask.jurisdiction, &defaults.jurisdiction);
+    ask.risk.get_or_insert(defaults.risk);
     ask
 }
 
@@ -150,10 +151,12 @@ impl Chooser {
     }
 }
 
-/// Whether the plan begins with the first in rank.
+/// Whether the plan begins with the first in rank, and the risk lets another model be tried.
 fn explores(snapshot: &Snapshot, ask: &Ask) -> bool {
     let plan = snapshot.plan(ask.task.as_deref());
-    !matches!(plan, PlanSpec::Cascade { .. } | PlanSpec::Direct { model: Some(_), .. })
+    let begins_with_the_first =
+        !matches!(plan, PlanSpec::Cascade { .. } | PlanSpec::Direct { model: Some(_), .. });
+    begins_with_the_first && snapshot.spec.routing.explores(ask.risk.unwrap_or_default())
 }
 
 /// A request that nobody may serve.

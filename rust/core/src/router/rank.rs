@@ -8,7 +8,7 @@ use super::score::Scored;
 use crate::snapshot::{Objective, Snapshot};
 
 pub(super) fn rank(snapshot: &Snapshot, scored: Scored) -> Decision {
-    let Scored { models, basis, preferred } = scored;
+    let Scored { models, basis, preferred, evidence } = scored;
     let routing = &snapshot.spec.routing;
     let order = Order {
         snapshot,
@@ -34,7 +34,7 @@ pub(super) fn rank(snapshot: &Snapshot, scored: Scored) -> Decision {
             other.not_chosen = Some(reason);
         }
     }
-    Decision { ranked, basis: Basis::clone(&basis), propensity: 1.0, explored: false }
+    Decision { ranked, basis: Basis::clone(&basis), propensity: 1.0, explored: false, evidence }
 }
 
 /// Sorts ascending, best first: what decides most often (four flags and the first criterion), then the other criteria.

@@ -15,6 +15,9 @@ use crate::text::{Extractor, ExtractorError, StaticEmbedding};
 
 const ANY: &str = "any";
 
+/// The longest context that anything is learned over on line: what a model's feedback teaches takes 8 bytes times its square.
+pub const MOST_CONTEXT: usize = 576;
+
 /// A spec that cannot be compiled. The control plane says so first and better; this is the last gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
@@ -56,6 +59,9 @@ pub enum SnapshotError {
         /// Digest of the population's spec.
         population: String,
     },
+    /// Learning over so long a context would take too much memory.
+    #[error("learning on line needs a context of at most {MOST_CONTEXT} numbers, this router's has {0}")]
+    LearningContext(usize),
     /// The features cannot be extracted.
     #[error("the feature spec is not valid: {0}")]
     Features(String),
@@ -108,7 +114,7 @@ impl ClauseTable {
 }
 
 /// One compiled population. Immutable; shared by every request that started under it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// What it was compiled from.
     pub spec: SnapshotSpec,
@@ -198,6 +204,11 @@ impl Snapshot {
             let (router, population) = (weights.extractor().spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
+        if let Some(weights) = router.as_ref().filter(|_| spec.routing.learning.enabled)
+            && weights.context_dimensions() > MOST_CONTEXT
+        {
+            return Err(SnapshotError::LearningContext(weights.context_dimensions()));
+        }
         let embedding =
             router.as_ref().and_then(|weights| weights.extractor().embedding()).cloned().or(embedding);
         let extractor = Extractor::new(spec.features.clone(), embedding).map_err(SnapshotError::Embedding)?;
@@ -237,6 +248,12 @@ impl Snapshot {
             router,
             spec,
         })
+    }
+
+    /// The same population under weights that learned something: another generation with another digest.
+    pub fn relearned(&self, router: RouterWeights, generation: u64) -> Result<Self, SnapshotError> {
+        let digest = digest(&self.spec, Some(&router))?;
+        Ok(Self { generation, digest, router: Some(router), ..self.clone() })
     }
 
     /// The model at a position.

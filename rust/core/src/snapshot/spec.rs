@@ -8,6 +8,42 @@ use serde::{Deserialize, Serialize};
 use super::{Model, ModelIndex, Tier};
 use crate::text::{FeatureSpec, TaskType};
 
+/// What it would cost if the answer were wrong. Ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Little.
+    #[default]
+    Low,
+    /// Something.
+    Medium,
+    /// Much: nothing is tried out on such a request, unless the policy says so.
+    High,
+}
+
+impl Risk {
+    /// Every level, from the lowest.
+    pub const ALL: [Risk; 3] = [Risk::Low, Risk::Medium, Risk::High];
+
+    /// The name of the level.
+    pub fn name(self) -> &'static str {
+        match self {
+            Risk::Low => "low",
+            Risk::Medium => "medium",
+            Risk::High => "high",
+        }
+    }
+
+    /// The level of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|risk| risk.name() == name)
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a request that leaves something unstated is taken to mean.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +56,9 @@ pub struct Defaults {
     pub data_class: Option<Arc<str>>,
     /// Jurisdiction.
     pub jurisdiction: Option<Arc<str>>,
+    /// Risk. Left out where it is low, so that descriptions from before there were risks keep their digests.
+    #[serde(default, skip_serializing_if = "Risk::is_default")]
+    pub risk: Risk,
     /// Deadline.
     pub deadline_ms: f64,
 }
@@ -76,6 +115,32 @@ fn is_zero(number: &f64) -> bool {
     *number == 0.0
 }
 
+/// How a router learns from feedback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learning {
+    /// Whether it does, and answers are kept for feedback at all.
+    pub enabled: bool,
+    /// So many lessons make a new generation.
+    pub publish_every: u64,
+    /// So many answers wait for feedback; the oldest are forgotten.
+    pub pending: usize,
+    /// λ: so many observations that say "as fitted" stand against what is learned.
+    pub prior: f64,
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self { enabled: false, publish_every: 100, pending: 10_000, prior: 20.0 }
+    }
+}
+
+impl Learning {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How models are ranked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,8 +156,30 @@ pub struct Routing {
     pub latency_weight_per_ms: f64,
     /// The least chance of every eligible model.
     pub exploration_floor: f64,
+    /// The highest risk at which anything is explored; `None`: at none.
+    #[serde(default = "lowest", skip_serializing_if = "is_lowest")]
+    pub explore_up_to_risk: Option<Risk>,
+    /// Learning on line.
+    #[serde(default, skip_serializing_if = "Learning::is_default")]
+    pub learning: Learning,
     /// Cold-start rules; the first that holds applies.
     pub rules: Vec<Rule>,
+}
+
+impl Routing {
+    /// Whether a request of this risk may be given to a model that does not rank first.
+    pub fn explores(&self, risk: Risk) -> bool {
+        self.explore_up_to_risk.is_some_and(|most| risk <= most)
+    }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "serde asks for the type of the field")]
+fn lowest() -> Option<Risk> {
+    Some(Risk::Low)
+}
+
+fn is_lowest(risk: &Option<Risk>) -> bool {
+    *risk == lowest()
 }
 
 /// How a request is carried out.

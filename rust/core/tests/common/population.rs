@@ -6,8 +6,8 @@ use ecology_core::admission::Ask;
 use ecology_core::budget::{Limits, Resource};
 use ecology_core::journey::Request;
 use ecology_core::snapshot::{
-    Conditions, Doubt, LowConfidence, Model, ModelIndex, Objective, PlanSpec, Price, Role, Rule, Snapshot,
-    SnapshotSpec, Stage, Tier,
+    Conditions, Doubt, LowConfidence, Model, ModelIndex, Objective, PlanSpec, Price, Risk, Role, Rule,
+    Snapshot, SnapshotSpec, Stage, Tier,
 };
 
 use super::chance::Chance;
@@ -98,6 +98,10 @@ pub(crate) fn random_spec(chance: &mut Chance, models: usize) -> SnapshotSpec {
     spec.routing.latency_weight_per_ms = *chance.pick(&[0.0, 1e-3]);
     spec.routing.min_decision_confidence = *chance.pick(&[0.3, 0.7, 0.9]);
     spec.routing.exploration_floor = *chance.pick(&[0.0, 0.0, 0.02, 0.2]);
+    spec.routing.explore_up_to_risk =
+        *chance.pick(&[None, Some(Risk::Low), Some(Risk::High), Some(Risk::High)]);
+    spec.routing.learning.enabled = chance.percent(30);
+    spec.defaults.risk = *chance.pick(&[Risk::Low, Risk::Low, Risk::Medium]);
     if chance.percent(40) {
         let when = Conditions { min_complexity: Some(0.5), ..Conditions::default() };
         let model = chance.percent(50).then(|| chance.below(models as u64) as ModelIndex);
@@ -136,6 +140,7 @@ pub(crate) fn random_ask(chance: &mut Chance, models: usize) -> Ask {
         modality: maybe(chance, &["text", "image"]),
         data_class: maybe(chance, &["public", "personal"]),
         jurisdiction: maybe(chance, &["eu", "br"]),
+        risk: chance.percent(30).then(|| *chance.pick(&Risk::ALL)),
         model: chance.percent(10).then(|| {
             let name = format!("m{}", chance.below(models as u64 + 1));
             if chance.percent(50) { name.into() } else { format!("{name}@1").into() }
