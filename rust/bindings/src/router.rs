@@ -10,6 +10,7 @@ use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::embedding::StaticEmbedding;
 use crate::errors;
 
 /// From the features of a prompt to P(good), cost and latency of each model.
@@ -70,7 +71,11 @@ impl RouterWeights {
         card: String,
     ) -> Result<Self, RouterFileError> {
         let names = models.iter().map(|model| model.as_str().into()).collect();
-        let weights = Weights::factored(parts, names, "".into())?;
+        Self::of_weights(Weights::factored(parts, names, "".into())?, data, card)
+    }
+
+    /// Of weights whose digest is not known yet.
+    pub(crate) fn of_weights(weights: Weights, data: String, card: String) -> Result<Self, RouterFileError> {
         Ok(Self { file: RouterFile::new(weights, data, card)? })
     }
 }
@@ -123,6 +128,12 @@ impl RouterWeights {
     #[getter]
     fn card(&self) -> &str {
         &self.file.card
+    }
+
+    /// The static embedding that it carries, if its features have one.
+    #[getter]
+    fn embedding(&self) -> Option<StaticEmbedding> {
+        self.weights().extractor().embedding().cloned().map(StaticEmbedding::carried)
     }
 
     /// SHA-256 of the outcomes it was fitted on; empty where nobody said.
