@@ -2,7 +2,9 @@
 
 use ecology_core::snapshot::{Group, ModelHead, RouterWeights as Weights};
 use ecology_core::text::{Features as Text, Signals};
-use ecology_learn::factored::{FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored as fit, fit_new_head};
+use ecology_learn::factored::{
+    FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored as fit, fit_new_head,
+};
 use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -84,7 +86,9 @@ pub(crate) fn fit_factored(
     }
     let logs = |numbers: &Option<PyReadonlyArray2<'_, f32>>| {
         // What costs nothing has no logarithm; a tenth of a nano-dollar stands for it.
-        numbers.as_ref().map(|n| n.as_array().iter().map(|x| x.max(1e-10).ln() + (x - x)).collect::<Vec<f32>>())
+        numbers
+            .as_ref()
+            .map(|n| n.as_array().iter().map(|x| x.max(1e-10).ln() + (x - x)).collect::<Vec<f32>>())
     };
     let (scores, validation_scores) = (flat(&scores), flat(&validation_scores));
     let (cost, validation_cost) = (logs(&cost), logs(&validation_cost));
@@ -110,7 +114,8 @@ pub(crate) fn fit_factored(
     let tell = teller(progress);
     let fitted = py.detach(|| {
         let (log_cost, log_latency) = (cost.as_deref(), latency.as_deref());
-        let train = Observed { rows: train.rows(), scores: &scores, tasks: tasks.as_deref(), log_cost, log_latency };
+        let train =
+            Observed { rows: train.rows(), scores: &scores, tasks: tasks.as_deref(), log_cost, log_latency };
         let (log_cost, log_latency) = (validation_cost.as_deref(), validation_latency.as_deref());
         let rows = validation.rows();
         let validation = Observed { rows, scores: &validation_scores, tasks: None, log_cost, log_latency };
@@ -169,7 +174,9 @@ pub(crate) fn fit_added_model(
         return Err(refused("the rows have another feature spec than the router"));
     }
     let Some(width) = inner.parts().map(|parts| parts.basis()) else {
-        return Err(refused("this router has a head per model over n-grams and nothing in common: fit it again"));
+        return Err(refused(
+            "this router has a head per model over n-grams and nothing in common: fit it again",
+        ));
     };
     let (scores, validation_scores) = (scores.to_vec()?, validation_scores.to_vec()?);
     py.detach(|| {

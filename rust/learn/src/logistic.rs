@@ -168,8 +168,7 @@ pub fn fit_logistic(
     let offset = (0..columns).map(|column| base_logit(targets, columns, column, |_| true));
     let offset = offset.collect::<Result<Vec<f32>, LearnError>>()?;
     let all: Vec<u32> = (0..rows.len() as u32).collect();
-    let loss =
-        CrossEntropy { targets, columns, folds: None, last: columns, inverse_l2: 1.0 / options.l2 };
+    let loss = CrossEntropy { targets, columns, folds: None, last: columns, inverse_l2: 1.0 / options.l2 };
     let descent = Descent { epochs: options.epochs, tolerance: options.tolerance, seed: options.seed };
     let progress = Progress::new(&|_| ());
     Ok(descend((rows, &all), (columns, Span::whole(dimension)), &offset, &loss, descent, &progress.part(1.0)))
@@ -189,9 +188,8 @@ pub(crate) fn cross_fit_logistic(
 ) -> Result<Linear, LearnError> {
     options.check()?;
     let last = columns * (count as usize + 1);
-    let offset = (0..last).map(|at| {
-        base_logit(targets, columns, at % columns, |row| folds[row] as usize != at / columns)
-    });
+    let offset = (0..last)
+        .map(|at| base_logit(targets, columns, at % columns, |row| folds[row] as usize != at / columns));
     let offset = offset.collect::<Result<Vec<f32>, LearnError>>()?;
     let all: Vec<u32> = (0..rows.len() as u32).collect();
     let loss = CrossEntropy { targets, columns, folds: Some(folds), last, inverse_l2: 1.0 / options.l2 };

@@ -1,6 +1,8 @@
 //! A factored router finds who is right, is the same on any number of threads, and refuses what cannot be learned from.
 
-use ecology_learn::factored::{Factored, FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored, fit_new_head};
+use ecology_learn::factored::{
+    Factored, FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored, fit_new_head,
+};
 use ecology_learn::{LearnError, Rows};
 
 const BUCKETS: usize = 64;
@@ -72,7 +74,8 @@ fn who_is_right_is_found_and_said_with_the_chance_of_it() {
             let topic = (noise(3 * 1_000_003 + row * 101) * 2.0) as usize;
             right += usize::from(best / 2 == topic);
             let chance = |model: usize| if model / 2 == topic { 0.9_f32 } else { 0.3 };
-            error += (0..MODELS).map(|model| (scores[model] - chance(model)).abs()).sum::<f32>() / MODELS as f32;
+            error +=
+                (0..MODELS).map(|model| (scores[model] - chance(model)).abs()).sum::<f32>() / MODELS as f32;
         }
         assert!(right > 290, "{right} of 300");
         assert!(error / 300.0 < 0.08, "{}", error / 300.0);
@@ -104,7 +107,8 @@ fn another_seed_is_another_router_of_the_same_worth() {
     };
     let ((a, of_a), (b, of_b)) = (with(0), with(1));
     assert_ne!(a, b);
-    let loss = |trials: &[Trial]| trials.iter().find(|trial| trial.chosen).map_or(f64::NAN, |trial| trial.loss);
+    let loss =
+        |trials: &[Trial]| trials.iter().find(|trial| trial.chosen).map_or(f64::NAN, |trial| trial.loss);
     assert!((loss(&of_a) - loss(&of_b)).abs() < 0.01);
 }
 
@@ -167,11 +171,14 @@ fn nothing_to_learn_gives_means() {
 fn a_model_that_comes_later_gets_a_head_of_its_own() {
     let (train, validation) = (data(600, 1, 0.0), data(200, 2, 0.0));
     let (router, _) = fitted(&train, &validation);
-    let phi = |data: &Data| (0..data.rows.len()).flat_map(|row| router.basis(&data.rows, row)).collect::<Vec<f32>>();
+    let phi = |data: &Data| {
+        (0..data.rows.len()).flat_map(|row| router.basis(&data.rows, row)).collect::<Vec<f32>>()
+    };
     let newer = |data: &Data| data.scores.chunks(MODELS).map(|scores| 1.0 - scores[0]).collect::<Vec<f32>>();
     let width = router.basis(&train.rows, 0).len();
     let (new, new_validation) = (newer(&train), newer(&validation));
-    let fit = |scores: &[f32]| fit_new_head(width, (&phi(&train), scores), (&phi(&validation), &new_validation));
+    let fit =
+        |scores: &[f32]| fit_new_head(width, (&phi(&train), scores), (&phi(&validation), &new_validation));
     let (head, calibration) = fit(&new).unwrap();
     assert_eq!(head.len(), width + 1);
     let test = data(200, 3, 0.0);
@@ -192,10 +199,12 @@ fn what_cannot_be_learned_from_is_refused() {
     let refusal = |change: &dyn Fn(&mut Data), options: FactoredOptions| {
         let mut train = data(50, 1, 0.0);
         change(&mut train);
-        let fitted = fit_factored(&train.observed(), &good.observed(), &SHAPE, &[1.0; MODELS], &options, &|_| ());
+        let fitted =
+            fit_factored(&train.observed(), &good.observed(), &SHAPE, &[1.0; MODELS], &options, &|_| ());
         fitted.err()
     };
-    let unseen = |data: &mut Data| data.scores.iter_mut().skip(2).step_by(MODELS).for_each(|score| *score = f32::NAN);
+    let unseen =
+        |data: &mut Data| data.scores.iter_mut().skip(2).step_by(MODELS).for_each(|score| *score = f32::NAN);
     assert_eq!(refusal(&unseen, options()), Some(LearnError::NothingObserved { column: 2 }));
     let beyond = |data: &mut Data| data.scores[9] = 1.5;
     assert_eq!(refusal(&beyond, options()), Some(LearnError::TargetOutOfRange { row: 2, target: 1.5 }));
@@ -221,7 +230,8 @@ fn progress_rises_to_one() {
     let told = std::sync::Mutex::new(Vec::new());
     let tell = |done: f32| told.lock().unwrap().push(done);
     let (train, validation) = (data(100, 1, 0.0), data(50, 2, 0.0));
-    fit_factored(&train.observed(), &validation.observed(), &SHAPE, &[1.0; MODELS], &options(), &tell).unwrap();
+    fit_factored(&train.observed(), &validation.observed(), &SHAPE, &[1.0; MODELS], &options(), &tell)
+        .unwrap();
     let told = told.into_inner().unwrap();
     assert!(told.windows(2).all(|pair| pair[0] <= pair[1]), "{told:?}");
     assert!((told[told.len() - 1] - 1.0).abs() < 1e-4);

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 /// Least squares among non-falling functions, by the max–min formula (Barlow et al. 1972, 1.9): one number a row.
 fn slow_isotonic(targets: &[f32]) -> Vec<f64> {
-    let mean = |a: usize, b: usize| targets[a..=b].iter().map(|t| f64::from(*t)).sum::<f64>() / (b - a + 1) as f64;
+    let mean =
+        |a: usize, b: usize| targets[a..=b].iter().map(|t| f64::from(*t)).sum::<f64>() / (b - a + 1) as f64;
     let n = targets.len();
     let value = |i: usize| {
         let least = |a: usize| (i..n).map(|b| mean(a, b)).fold(f64::INFINITY, f64::min);

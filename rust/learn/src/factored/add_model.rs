@@ -47,7 +47,8 @@ pub fn fit_new_head(
     };
     let tried = PENALTIES.iter().map(solve).map(|head| (loss(&head), head));
     let best = tried.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, head)| head).unwrap_or_default();
-    let raws: Vec<f32> = (0..validation.1.len()).map(|row| raw(phi_validation.row(row), &best) as f32).collect();
+    let raws: Vec<f32> =
+        (0..validation.1.len()).map(|row| raw(phi_validation.row(row), &best) as f32).collect();
     let seen: Vec<f32> = train.1.iter().copied().filter(|target| !target.is_nan()).collect();
     let mean = seen.iter().sum::<f32>() / seen.len().max(1) as f32;
     let calibration = calibrated(&raws, validation.1, 1, 0, mean)?;

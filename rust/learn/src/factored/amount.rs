@@ -24,7 +24,8 @@ pub(super) fn direction(data: &Observed<'_>, shape: &Shape) -> Option<Vec<f64>> 
     let means: Vec<f64> = (0..models).map(mean).collect();
     let target = |logs: &[f32]| {
         let seen = logs.iter().zip(&means).filter(|(log, _)| !log.is_nan());
-        let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), (log, mean)| (sum + f64::from(*log) - mean, count + 1.0));
+        let (sum, count) =
+            seen.fold((0.0, 0.0), |(sum, count), (log, mean)| (sum + f64::from(*log) - mean, count + 1.0));
         if count > 0.0 { (sum / count) as f32 } else { f32::NAN }
     };
     let targets: Vec<f32> = logs.chunks_exact(models).map(target).collect();

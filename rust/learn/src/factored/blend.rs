@@ -36,14 +36,17 @@ pub(super) fn blend(
         }
         level.add(&centres, centre);
         for model in seen.iter().filter(|_| seen.len() > 1) {
-            let x: Vec<f64> = rows.iter().zip(&centres).map(|(row, mean)| f64::from(row[*model]) - mean).collect();
+            let x: Vec<f64> =
+                rows.iter().zip(&centres).map(|(row, mean)| f64::from(row[*model]) - mean).collect();
             contrast.add(&x, f64::from(targets[*model]) - centre);
         }
     }
     let level = level.centred().non_negative();
     // Where no prompt was answered by two models there is no contrast: the level says who is to be trusted.
     let contrast = if contrast.rows > 0.0 { contrast.non_negative() } else { level.clone() };
-    let mix = |heads: &dyn Fn(usize) -> Vec<Vec<f64>>| mixed(&(0..size).map(heads).collect::<Vec<_>>(), &contrast, &level, means);
+    let mix = |heads: &dyn Fn(usize) -> Vec<Vec<f64>>| {
+        mixed(&(0..size).map(heads).collect::<Vec<_>>(), &contrast, &level, means)
+    };
     let whole = mix(&|at| experts[at].0.to_vec());
     let folds = experts.iter().map(|(_, by_fold)| by_fold.len()).min().unwrap_or(0);
     let by_fold = (0..folds).map(|fold| mix(&|at| experts[at].1[fold].clone())).collect();
@@ -88,7 +91,14 @@ struct Squares {
 
 impl Squares {
     fn new(size: usize) -> Self {
-        Self { size, gram: vec![0.0; size * size], right: vec![0.0; size], sums: vec![0.0; size], target: 0.0, rows: 0.0 }
+        Self {
+            size,
+            gram: vec![0.0; size * size],
+            right: vec![0.0; size],
+            sums: vec![0.0; size],
+            target: 0.0,
+            rows: 0.0,
+        }
     }
 
     fn add(&mut self, x: &[f64], y: f64) {
@@ -116,7 +126,8 @@ impl Squares {
         let mut best = (0.0, vec![0.0; self.size]);
         for set in 1_u32..1 << self.size {
             let kept: Vec<usize> = (0..self.size).filter(|at| set >> at & 1 == 1).collect();
-            let matrix = kept.iter().flat_map(|i| kept.iter().map(move |j| self.gram[i * self.size + j])).collect();
+            let matrix =
+                kept.iter().flat_map(|i| kept.iter().map(move |j| self.gram[i * self.size + j])).collect();
             let right: Vec<f64> = kept.iter().map(|i| self.right[*i]).collect();
             let x = Cholesky::of(matrix, kept.len()).solve(&right);
             // At the minimum, −x · right is the loss less that of no weight at all.

@@ -36,7 +36,8 @@ pub(super) fn expected(
         let of_row = |row: usize| {
             let logs = &validation_logs[row * models..][..models];
             let seen = logs.iter().zip(heads).filter(|(log, _)| !log.is_nan());
-            seen.map(|(log, head)| (raw(validation.row(row), head) - f64::from(*log)).powi(2)).sum::<f64>() as f32
+            seen.map(|(log, head)| (raw(validation.row(row), head) - f64::from(*log)).powi(2)).sum::<f64>()
+                as f32
         };
         (0..validation.rows()).map(of_row).collect()
     };

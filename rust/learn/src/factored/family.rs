@@ -108,7 +108,10 @@ impl Layout<'_> {
             ("prototypes", self.keep(|_| false, &["prototypes"])),
             ("places", self.keep(|_| false, &["niche", "prototypes"])),
             ("embedding", self.keep(|column| level(column) || *column == Column::Principal, &[])),
-            ("tasks", self.keep(|column| level(column) || matches!(column, Column::Score(Task(_))), &["niche"])),
+            (
+                "tasks",
+                self.keep(|column| level(column) || matches!(column, Column::Score(Task(_))), &["niche"]),
+            ),
             ("stack", self.keep(|_| true, &["niche", "prototypes"])),
         ];
         // A form that has nothing of its own here equals one before it.
@@ -148,7 +151,8 @@ impl Layout<'_> {
         let any = |range: std::ops::Range<usize>| keep[range].iter().any(|keep| *keep);
         let k = self.columns.len();
         let many = keep.iter().filter(|keep| **keep).count() > MANY;
-        let (z, groups) = if many { (&ON_Z_OF_MANY[..], &ON_GROUPS_OF_MANY[..]) } else { (&ON_Z[..], &ON_GROUPS[..]) };
+        let (z, groups) =
+            if many { (&ON_Z_OF_MANY[..], &ON_GROUPS_OF_MANY[..]) } else { (&ON_Z[..], &ON_GROUPS[..]) };
         let on_z = if any(0..k) { z } else { &z[..1] };
         let on_groups = if any(k..keep.len() - 1) { groups } else { &groups[..1] };
         let pair = |z: &f64| on_groups.iter().map(|group| self.penalty(keep, *z, *group)).collect::<Vec<_>>();
@@ -159,7 +163,8 @@ impl Layout<'_> {
 /// Mean loss of the best penalty of the whole φ: what a choice of its groups is judged by.
 pub(super) fn quick(layout: &Layout<'_>, ridge: &Ridge, judge: &Judge<'_>, folds: u32) -> f64 {
     let keep = vec![true; layout.width()];
-    let tried = layout.penalties(&keep).into_iter().map(|penalty| solve(ridge, judge, folds, &penalty, Tie::Free));
+    let tried =
+        layout.penalties(&keep).into_iter().map(|penalty| solve(ridge, judge, folds, &penalty, Tie::Free));
     tried.map(|tried| tried.total).fold(f64::INFINITY, f64::min)
 }
 
@@ -257,15 +262,18 @@ fn reduced(mut heads: Vec<Vec<f64>>, gram: Option<&[f64]>, rank: usize) -> Vec<V
     let Some(gram) = gram.filter(|_| width > 1) else { return heads };
     let rows = gram[width * width - 1].max(1.0);
     let means = &gram[(width - 1) * width..][..width - 1];
-    let mean: Vec<f64> = (0..width - 1).map(|at| heads.iter().map(|h| h[at]).sum::<f64>() / models as f64).collect();
-    let apart: Vec<Vec<f64>> = heads.iter().map(|h| h.iter().zip(&mean).map(|(h, m)| h - m).collect()).collect();
+    let mean: Vec<f64> =
+        (0..width - 1).map(|at| heads.iter().map(|h| h[at]).sum::<f64>() / models as f64).collect();
+    let apart: Vec<Vec<f64>> =
+        heads.iter().map(|h| h.iter().zip(&mean).map(|(h, m)| h - m).collect()).collect();
     // Covariance of predictions over rows: the Gram matrix with the means taken out.
     let image = |h: &Vec<f64>| -> Vec<f64> {
         let offset = dot(h, means) / rows;
         (0..width - 1).map(|i| dot(&gram[i * width..][..width - 1], h) - means[i] * offset).collect()
     };
     let images: Vec<Vec<f64>> = apart.iter().map(image).collect();
-    let covariance: Vec<f64> = (0..models * models).map(|at| dot(&apart[at / models], &images[at % models])).collect();
+    let covariance: Vec<f64> =
+        (0..models * models).map(|at| dot(&apart[at / models], &images[at % models])).collect();
     let directions = largest(&covariance, models, rank);
     for model in 0..models {
         let mut head = mean.clone();

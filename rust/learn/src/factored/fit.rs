@@ -111,8 +111,12 @@ pub fn fit_factored(
     let count = options.folds.min(train.len() as u32).max(2);
     let alone: Vec<u32> = (0..train.len() as u32).collect();
     let folds = folds(&alone, count, options.seed);
-    let logistic =
-        LogisticOptions { epochs: options.epochs, tolerance: options.tolerance, l2: options.l2, seed: options.seed };
+    let logistic = LogisticOptions {
+        epochs: options.epochs,
+        tolerance: options.tolerance,
+        l2: options.l2,
+        seed: options.seed,
+    };
     let part = progress.part(FIRST_LEVEL);
     let level = LevelOne::fit(train, shape, (&folds, count), options.dense_scale, &logistic, &part)?;
     let mut rest = progress.part(1.0 - FIRST_LEVEL);
@@ -141,7 +145,10 @@ pub fn fit_factored(
     }
     rest.advance(0.5);
 
-    let layout = Layout { columns: &columns, groups: groups.iter().map(|g| (g.name.to_string(), g.heads.bias.len())).collect() };
+    let layout = Layout {
+        columns: &columns,
+        groups: groups.iter().map(|g| (g.name.to_string(), g.heads.bias.len())).collect(),
+    };
     let [phi, phi_validation] = search.bases(&groups, 1);
     let ridge = Ridge::of(&phi, train.scores, shape.models, &folds, count);
     let judge = search.judge(&phi, &phi_validation, train.scores, &folds);
@@ -157,8 +164,7 @@ pub fn fit_factored(
     let latency = whole(|data| data.log_latency.map(<[f32]>::to_vec));
 
     let heads = heads_of(heads);
-    let mut fitted =
-        Factored { projection: table, groups, heads, calibration: Vec::new(), cost, latency };
+    let mut fitted = Factored { projection: table, groups, heads, calibration: Vec::new(), cost, latency };
     prune(&mut fitted);
     let raw: Vec<f32> = (0..validation.len())
         .into_par_iter()
@@ -189,8 +195,13 @@ pub(super) fn calibrated(
 fn means(scores: &[f32], models: usize) -> Result<Vec<f32>, LearnError> {
     let mean = |column: usize| {
         let seen = scores.iter().skip(column).step_by(models).filter(|score| !score.is_nan());
-        let (sum, count) = seen.fold((0.0, 0_u32), |(sum, count), score| (sum + f64::from(*score), count + 1));
-        if count == 0 { Err(LearnError::NothingObserved { column }) } else { Ok((sum / f64::from(count)) as f32) }
+        let (sum, count) =
+            seen.fold((0.0, 0_u32), |(sum, count), score| (sum + f64::from(*score), count + 1));
+        if count == 0 {
+            Err(LearnError::NothingObserved { column })
+        } else {
+            Ok((sum / f64::from(count)) as f32)
+        }
     };
     (0..models).map(mean).collect()
 }
@@ -264,7 +275,8 @@ impl Search<'_> {
         let step = self.train.len().div_ceil(QUICK_ROWS).max(1);
         let models = self.shape.models;
         let folds: Vec<u32> = self.folds.iter().copied().step_by(step).collect();
-        let targets: Vec<f32> = self.train.scores.chunks_exact(models).step_by(step).flatten().copied().collect();
+        let targets: Vec<f32> =
+            self.train.scores.chunks_exact(models).step_by(step).flatten().copied().collect();
         let of = |sharpness: &f32| {
             let groups = [centres.group(*sharpness)];
             let [phi, validation] = self.bases(&groups, step).map(|basis| basis.without(self.k));

@@ -26,7 +26,10 @@ impl Basis {
     /// Without the first numbers of each row.
     pub(super) fn without(&self, first: usize) -> Self {
         let rest = |row: &[f32]| row[first..].to_vec();
-        Self { width: self.width - first, numbers: self.numbers.chunks_exact(self.width).flat_map(rest).collect() }
+        Self {
+            width: self.width - first,
+            numbers: self.numbers.chunks_exact(self.width).flat_map(rest).collect(),
+        }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -155,8 +158,10 @@ mod tests {
                     .sum();
                 assert!((one.gram[i * width + j] - slow).abs() < 1e-2, "{slow}");
             }
-            let slow: f64 =
-                rows.iter().map(|row| f64::from(basis.row(*row as usize)[i] * target(*row as usize, 1))).sum();
+            let slow: f64 = rows
+                .iter()
+                .map(|row| f64::from(basis.row(*row as usize)[i] * target(*row as usize, 1)))
+                .sum();
             assert!((one.right[1][i] - slow).abs() < 1e-2);
         }
     }

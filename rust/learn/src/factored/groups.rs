@@ -26,7 +26,8 @@ pub(super) fn niche(
     if tasks.len() < 2 {
         return Ok(None);
     }
-    let label = |row: usize| tasks.iter().position(|task| task.task == known[row]).map(|label| (row, label as u32));
+    let label =
+        |row: usize| tasks.iter().position(|task| task.task == known[row]).map(|label| (row, label as u32));
     let (rows, labels): (Vec<usize>, Vec<u32>) = (0..known.len()).filter_map(label).unzip();
     let logit = |row: &usize| {
         let z = &z[row * k..][..k];
@@ -102,7 +103,8 @@ impl Centres {
         let gamma = sharpness / self.spread;
         let scale = self.scale.iter().cycle();
         let weights = self.numbers.iter().zip(scale).map(|(x, scale)| 2.0 * gamma * x * scale).collect();
-        let squares = self.numbers.chunks_exact(self.scale.len()).map(|c| c.iter().map(|x| x * x).sum::<f32>());
+        let squares =
+            self.numbers.chunks_exact(self.scale.len()).map(|c| c.iter().map(|x| x * x).sum::<f32>());
         group("prototypes", weights, squares.map(|square| -gamma * square).collect())
     }
 }

@@ -29,7 +29,8 @@ impl Judge<'_> {
 
     /// Loss of each prompt: of validation under `whole`, then, if heads by fold are given, of each training row.
     pub(super) fn losses(&self, whole: &[Vec<f64>], by_fold: &[Vec<Vec<f64>>]) -> Vec<f32> {
-        let validation = |row: usize| self.loss(self.validation.row(row), self.validation_targets, row, whole);
+        let validation =
+            |row: usize| self.loss(self.validation.row(row), self.validation_targets, row, whole);
         let mut losses: Vec<f32> = (0..self.validation.rows()).into_par_iter().map(validation).collect();
         if !by_fold.is_empty() {
             let train = |row: usize| {

@@ -60,8 +60,14 @@ impl LevelOne {
         }
         let dimension = shape.dimension();
         let span = Span { dimension, dense_from: shape.buckets, dense_scale };
-        let copies =
-            cross_fit_logistic(data.rows, (&targets.numbers, columns), (folds, count), span, options, progress)?;
+        let copies = cross_fit_logistic(
+            data.rows,
+            (&targets.numbers, columns),
+            (folds, count),
+            span,
+            options,
+            progress,
+        )?;
         let score = |row: usize| {
             let mut out = vec![0.0; columns];
             add_scores(&copies, folds[row] as usize * columns, data.rows.row(row), &mut out);
@@ -132,7 +138,8 @@ fn alike(data: &Observed<'_>, models: usize) -> Vec<Vec<usize>> {
     }
     let mean = |model: usize| {
         let seen = data.scores.iter().skip(model).step_by(models).filter(|score| !score.is_nan());
-        let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), score| (sum + f64::from(*score), count + 1.0));
+        let (sum, count) =
+            seen.fold((0.0, 0.0), |(sum, count), score| (sum + f64::from(*score), count + 1.0));
         (sum + 0.5) / (count + 1.0)
     };
     let means: Vec<f64> = (0..models).map(mean).collect();

@@ -89,11 +89,17 @@ impl Projection {
                 let scaled = feature.iter().zip(&supervised.deviation).zip(mix);
                 scaled.map(|((weight, deviation), mix)| f64::from(*weight) * mix / deviation).sum()
             };
-            for (into, from) in table.weights.chunks_exact_mut(k).zip(level.heads.weights.chunks_exact(given)) {
+            for (into, from) in table.weights.chunks_exact_mut(k).zip(level.heads.weights.chunks_exact(given))
+            {
                 into[at] = (of(from) / last.deviation[at]) as f32;
             }
-            let centred: Vec<f32> =
-                level.heads.bias.iter().zip(&supervised.mean).map(|(bias, mean)| bias - *mean as f32).collect();
+            let centred: Vec<f32> = level
+                .heads
+                .bias
+                .iter()
+                .zip(&supervised.mean)
+                .map(|(bias, mean)| bias - *mean as f32)
+                .collect();
             table.bias[at] = ((of(&centred) - last.mean[at]) / last.deviation[at]) as f32;
         }
         for (at, direction) in (mix.len()..).zip(&dense) {
@@ -222,7 +228,10 @@ fn principal_directions(rows: &Rows, shape: &Shape, most: usize) -> Vec<Vec<f64>
     all.iter().for_each(|row| mean.iter_mut().zip(read(row)).for_each(|(sum, x)| *sum += x));
     mean.iter_mut().for_each(|sum| *sum /= rows.len().max(1) as f64);
     for i in 0..width {
-        covariance[i * width..][..width].iter_mut().zip(&mean).for_each(|(number, other)| *number -= mean[i] * other);
+        covariance[i * width..][..width]
+            .iter_mut()
+            .zip(&mean)
+            .for_each(|(number, other)| *number -= mean[i] * other);
     }
     largest(&covariance, width, most).into_iter().map(|(_, vector)| vector).collect()
 }

@@ -12,7 +12,9 @@ pub(super) fn prune(fitted: &mut Factored) {
     let width = k + sizes.iter().sum::<usize>();
     let all = [Some(&fitted.heads), fitted.cost.as_ref(), fitted.latency.as_ref()];
     let read = |at: usize| {
-        all.iter().flatten().any(|heads| heads.weights.iter().skip(at).step_by(width.max(1)).any(|w| *w != 0.0))
+        all.iter()
+            .flatten()
+            .any(|heads| heads.weights.iter().skip(at).step_by(width.max(1)).any(|w| *w != 0.0))
     };
     let used: Vec<bool> = (0..width).map(read).collect();
     let mut start = k;
@@ -34,7 +36,9 @@ pub(super) fn prune(fitted: &mut Factored) {
         keep[0] = true;
     }
     let thin = |numbers: &[f32], keep: &[bool]| -> Vec<f32> {
-        let row = |row: &[f32]| row.iter().zip(keep).filter(|(_, keep)| **keep).map(|(x, _)| *x).collect::<Vec<_>>();
+        let row = |row: &[f32]| {
+            row.iter().zip(keep).filter(|(_, keep)| **keep).map(|(x, _)| *x).collect::<Vec<_>>()
+        };
         numbers.chunks_exact(keep.len()).flat_map(row).collect()
     };
     for group in &mut groups {

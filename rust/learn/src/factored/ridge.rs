@@ -47,7 +47,10 @@ impl Ridge {
         }
         let target = |row: usize, column: usize| targets[row * columns + column];
         let sums = if groups.len() <= MOST_SETS {
-            groups.into_iter().map(|(columns, rows)| Sums::of(basis, columns, &rows, folds, count, &target)).collect()
+            groups
+                .into_iter()
+                .map(|(columns, rows)| Sums::of(basis, columns, &rows, folds, count, &target))
+                .collect()
         } else {
             Self::shared(basis, groups, &target)
         };

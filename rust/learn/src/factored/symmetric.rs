@@ -86,7 +86,8 @@ fn jacobi(mut a: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)> {
     let mut vectors: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at / n == at % n))).collect();
     let scale = a.iter().map(|x| x * x).sum::<f64>();
     for _ in 0..SWEEPS {
-        let off: f64 = (0..n).flat_map(|p| (0..p).map(move |q| (p, q))).map(|(p, q)| a[p * n + q].powi(2)).sum();
+        let off: f64 =
+            (0..n).flat_map(|p| (0..p).map(move |q| (p, q))).map(|(p, q)| a[p * n + q].powi(2)).sum();
         if off <= 1e-24 * scale {
             break;
         }

@@ -20,16 +20,20 @@ pub(super) fn gain(scores: &[f32], confidence: &[f32], prices: &[f64]) -> Option
     let n = rows.len() as f64;
     let mean = |model: usize| rows.iter().map(|(scores, _)| f64::from(scores[model])).sum::<f64>() / n;
     let singles: Vec<f64> = (0..models).map(mean).collect();
-    let (low, high) = prices.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
+    let (low, high) =
+        prices.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
     let mut rates = vec![0.0];
     if high > low {
-        rates.extend((0..RATES).map(|at| 10_f64.powf(3.0 * at as f64 / (RATES - 1) as f64 - 2.0) / (high - low)));
+        rates.extend(
+            (0..RATES).map(|at| 10_f64.powf(3.0 * at as f64 / (RATES - 1) as f64 - 2.0) / (high - low)),
+        );
     }
     let at_rate = |rate: &f64| {
         let (mut score, mut price) = (0.0, 0.0);
         for (scores, confidence) in &rows {
             let utility = |model: usize| f64::from(confidence[model]) - rate * prices[model];
-            let pick = (1..models).fold(0, |best, model| if utility(model) > utility(best) { model } else { best });
+            let pick =
+                (1..models).fold(0, |best, model| if utility(model) > utility(best) { model } else { best });
             score += f64::from(scores[pick]);
             price += prices[pick];
         }
