@@ -196,7 +196,8 @@ class OtherFeatures(ArtifactError):
 
 @dataclass(eq=False)
 class TruncatedArtifact(ArtifactError):
-    """The end of the file is missing, as after a copy that was cut off; `expected_bytes` is the least that it should have."""
+    """The end of the file is missing, as after a copy that was cut off; `expected_bytes` is the least that it should
+    have."""
 
     problem: str = field(default="", kw_only=True)
     fix: str = field(default="", kw_only=True)

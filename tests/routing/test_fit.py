@@ -15,7 +15,6 @@ import pytest
 from ecology import _core
 from ecology.errors import ArtifactError, OutcomesError
 from ecology.routing import Outcome, Outcomes, Router
-from ecology.routing.fit import add_model
 
 SUMS = ["add", "subtract", "multiply", "divide", "total", "fraction"]
 POEMS = ["rhyme", "verse", "sonnet", "ballad", "stanza", "haiku"]
@@ -26,7 +25,7 @@ MODELS = ("sums@1", "poems@1")
 def rows(
     n: int = 300, models: tuple[str, ...] = MODELS, seed: int = 0, task: bool = True, partial: float = 0.0
 ) -> list[Outcome]:
-    """Who is right is in the words: `sums…` for one half of the prompts, `poems…` for the other. Cost follows the length."""
+    """Who is right is in the words: `sums…` for one half of the prompts, `poems…` for the other; cost follows length."""
     rng = random.Random(seed)
     out = []
     for number in range(n):
@@ -172,31 +171,3 @@ def test_outcomes_that_cannot_teach_are_refused_by_place(given: Any, places: lis
         Router.fit(given)
     assert [violation.place for violation in caught.value.violations] == places
     assert all(violation.fix for violation in caught.value.violations)
-
-
-# --- one model more ----------------------------------------------------------------------------------------
-
-
-def test_a_model_that_is_added_is_ranked_and_changes_no_other() -> None:
-    router = Router.fit(rows(400))
-    later = rows(300, models=("poems@2",), seed=4)
-    added = Router(add_model(router._weights, Outcomes.read(later)))
-    assert added.models == [*router.models, "poems@2"]
-    prompts = list(dict.fromkeys(outcome.prompt for outcome in rows(100, seed=9)))
-    before, after = router.score_batch(prompts), added.score_batch(prompts)
-    assert after[:, :2].tobytes() == before.tobytes()
-    poems = np.array([any(word in prompt.split() for word in POEMS) for prompt in prompts])
-    assert after[poems, 2].mean() > 0.75
-    assert after[~poems, 2].mean() < 0.4
-    assert added.card["models"]["poems@2"]["cost_usd"] > 0
-
-
-@pytest.mark.parametrize(
-    ("given", "place"),
-    [(rows(100), "model"), (rows(100, models=("a@1", "b@1")), "model"), (rows(6, models=("a@1",)), "split train")],
-    ids=["known", "two", "too few"],
-)
-def test_what_cannot_be_added_is_refused(router: Router, given: list[Outcome], place: str) -> None:
-    with pytest.raises(OutcomesError) as caught:
-        add_model(router._weights, Outcomes.read(given))
-    assert caught.value.violations[0].place == place

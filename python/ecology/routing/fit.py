@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..errors import OutcomesError, Violation
+from .explain import evidence
 from .family import Trial
 from .guard import Guard, judge_router
 from .matrix import Matrix, split_by_prompt
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Scorer = Callable[[_core.RouterWeights, list[str]], npt.NDArray[np.float32]]
 
-__all__ = ["add_model", "fit_weights"]
+__all__ = ["fit_weights"]
 
 MOST_TASKS = 64
 # Of the whole, what reading prompts and judging take.
@@ -41,6 +42,7 @@ def fit_weights(
     validation_share: float = 0.2,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    keep_texts: bool = False,
 ) -> _core.RouterWeights:
     """Fit, judge and describe a factored router.
 
@@ -50,10 +52,12 @@ def fit_weights(
         embedding: a static embedding, or the file of one. Without it, prompts are n-grams and signals.
         validation_share: of the prompts, if the rows do not say which are for validation.
         seed: of split, folds and orders. The same rows in any order and the same seed give the same bytes.
+        keep_texts: whether the card keeps prompts near each prototype as texts; else as fingerprints.
         progress: told a rising number in [0, 1], from any thread.
 
     Raises:
-        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores that are all alike.
+        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores
+            that are all alike.
         ArtifactError: the file is no static embedding.
     """
     tell = progress or (lambda _: None)
@@ -95,54 +99,14 @@ def fit_weights(
         "data_digest": outcomes.digest,
         "features": json.loads(rows.features),
     }
-    confidence = score(fitted.weights(json.dumps(card)), validation.prompts)
+    unjudged = fitted.weights(json.dumps(card))
+    confidence = score(unjudged, validation.prompts)
+    card["evidence"] = evidence(unjudged, train.prompts, keep_texts=keep_texts)
     card["validation"] = _quality(validation, confidence)
     card["guard"] = _guard(validation, confidence, facts, seed).__dict__
     weights = fitted.weights(json.dumps(card), outcomes.digest)
     tell(1.0)
     return weights
-
-
-def add_model(
-    weights: _core.RouterWeights, outcomes: Outcomes, *, validation_share: float = 0.2, seed: int = 0
-) -> _core.RouterWeights:
-    """The same router with one model more, from its outcomes: a head and a calibration; nothing else changes.
-
-    Args:
-        weights: a factored router.
-        outcomes: rows of one model that the router does not know; rows of models that it knows are left out. Prompts that the router was
-            not fitted on are better: it is surer of those that it was.
-        validation_share: of the prompts, if the rows do not say which are for validation.
-        seed: of the split.
-
-    Raises:
-        OutcomesError: no new model, or more than one; too few rows; a router that has nothing to share.
-    """
-    new = [model for model in outcomes.models if model not in weights.models]
-    if len(new) != 1:
-        problem = f"new models: {', '.join(new) or 'none'}; a router is given one at a time"
-        raise OutcomesError([Violation("model", problem, "give the outcomes of one model that it does not know")])
-    own = outcomes.of_models(new)
-    train, validation = (_in_order(part.matrix(models=new)) for part in own.split(validation_share, seed))
-    violations = []
-    for name, matrix, least in (("train", train, 10), ("val", validation, 5)):
-        if len(matrix.prompts) < least:
-            found = f"{len(matrix.prompts)} prompts to {'learn from' if name == 'train' else 'judge by'}"
-            violations.append(Violation(f"split {name}", f"{found}, at least {least} are needed", "collect more"))
-    if violations:
-        raise OutcomesError(violations)
-    card = json.loads(weights.card)
-    card.setdefault("models", {})[new[0]] = _facts(train, 0)
-    card.setdefault("added", []).append({"model": new[0], "prompts": len(train.prompts), "data_digest": own.digest})
-    rows = (_core.Features(part.prompts, weights.features, weights.embedding) for part in (train, validation))
-    train_rows, validation_rows = rows
-    targets = train.scores[:, 0].copy(), validation.scores[:, 0].copy()
-    try:
-        return _core.fit_added_model(
-            weights, new[0], train_rows, targets[0], validation_rows, targets[1], json.dumps(card), weights.data
-        )
-    except ValueError as error:
-        raise OutcomesError([Violation("outcomes", str(error), "fit the router again")]) from error
 
 
 def _in_order(matrix: Matrix) -> Matrix:
@@ -170,7 +134,7 @@ def _check(train: Matrix) -> None:
 
 
 def _tasks(outcomes: Outcomes, train: Matrix) -> tuple[npt.NDArray[np.int32] | None, list[str]]:
-    """The number of each training prompt's task, and what the tasks are called: the most frequent ones, if they are many."""
+    """The number of each training prompt's task, and the names of tasks: the most frequent ones, if they are many."""
     import numpy as np
 
     words = outcomes.words("task")

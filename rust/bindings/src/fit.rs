@@ -1,11 +1,10 @@
 //! Fitting a factored router.
 
-use ecology_core::snapshot::{Group, ModelHead, RouterWeights as Weights};
-use ecology_core::text::{Features as Text, Signals};
+use ecology_core::snapshot::Group;
 use ecology_learn::factored::{
     FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored as fit, fit_new_head,
 };
-use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::learn::{Features, refused, teller};
@@ -134,59 +133,25 @@ fn name_members(group: &mut Group, tasks: &[String]) {
     }
 }
 
-/// φ of every row, `[n][φ]`.
-fn basis(weights: &Weights, features: &Features) -> Vec<f32> {
-    let buckets = weights.spec().buckets() as u32;
-    let (rows, dense) = (features.rows(), weights.spec().dense());
-    let (mut all, mut basis) = (Vec::new(), Vec::new());
-    for row in 0..rows.len() {
-        let (indices, values) = rows.row(row);
-        let split = indices.partition_point(|index| *index < buckets);
-        let mut text = Text::new(Signals::default(), indices[..split].to_vec(), values[..split].to_vec());
-        text.dense = vec![0.0; dense];
-        for (index, value) in indices[split..].iter().zip(&values[split..]) {
-            text.dense[(index - buckets) as usize] = *value;
-        }
-        weights.basis_into(&text, &mut basis);
-        all.extend_from_slice(&basis);
-    }
-    all
-}
+type Head<'py> = (Bound<'py, PyArray1<f32>>, f32, String);
 
-/// The same router with one model more, from its scores float32 [n] on train and validation rows. All that it gave for the others it
-/// gives to the bit.
+/// Weights, bias and calibration (JSON) of one more model, from φ float32 [n, φ] and its scores float32 [n] in [0, 1], NaN where not
+/// observed: of rows to learn from, and of rows to choose the penalty and to calibrate by.
 #[pyfunction]
-#[pyo3(signature = (weights, name, train, scores, validation, validation_scores, card="{}", data=""))]
-#[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
-pub(crate) fn fit_added_model(
-    py: Python<'_>,
-    weights: &RouterWeights,
-    name: &str,
-    train: &Features,
+pub(crate) fn fit_head<'py>(
+    py: Python<'py>,
+    basis: PyReadonlyArray2<'_, f32>,
     scores: PyReadonlyArray1<'_, f32>,
-    validation: &Features,
+    validation_basis: PyReadonlyArray2<'_, f32>,
     validation_scores: PyReadonlyArray1<'_, f32>,
-    card: &str,
-    data: &str,
-) -> PyResult<RouterWeights> {
-    let inner = weights.weights();
-    if [train, validation].iter().any(|rows| rows.extractor().spec() != inner.spec()) {
-        return Err(refused("the rows have another feature spec than the router"));
-    }
-    let Some(width) = inner.parts().map(|parts| parts.basis()) else {
-        return Err(refused(
-            "this router has a head per model over n-grams and nothing in common: fit it again",
-        ));
-    };
+) -> PyResult<Head<'py>> {
+    let width = basis.as_array().ncols();
+    let (basis, validation_basis) = (flat(&basis), flat(&validation_basis));
     let (scores, validation_scores) = (scores.to_vec()?, validation_scores.to_vec()?);
-    py.detach(|| {
-        let (phi, phi_validation) = (basis(inner, train), basis(inner, validation));
-        let fitted = fit_new_head(width, (&phi, &scores), (&phi_validation, &validation_scores));
-        let (mut head, calibration) = fitted.map_err(|error| error.to_string())?;
-        let bias = head.pop().unwrap_or_default();
-        let head = ModelHead { weights: head, bias, calibration, gain: None, cost: None, latency: None };
-        let more = inner.with_model(name.into(), head, "".into()).map_err(|error| error.to_string())?;
-        RouterWeights::of_weights(more, data.to_owned(), card.to_owned()).map_err(|error| error.to_string())
-    })
-    .map_err(refused)
+    let fitted =
+        py.detach(|| fit_new_head(width, (&basis, &scores), (&validation_basis, &validation_scores)));
+    let (mut head, calibration) = fitted.map_err(refused)?;
+    let bias = head.pop().unwrap_or_default();
+    let calibration = serde_json::to_string(&calibration).map_err(refused)?;
+    Ok((PyArray1::from_vec(py, head), bias, calibration))
 }

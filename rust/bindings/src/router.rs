@@ -2,14 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ecology_core::snapshot::{FactoredParts, Platt, RouterWeights as Weights};
-use ecology_core::text::WeightTable;
+use ecology_core::snapshot::{FactoredParts, ModelHead, Platt, RouterWeights as Weights};
+use ecology_core::text::{Features, Signals, WeightTable};
+use ecology_runtime::batch::in_parallel_with;
 use ecology_runtime::router_file::{RouterFile, RouterFileError, Tensor, Tensors};
-use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{
+    PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
 
+use crate::convert::json_to_py;
 use crate::embedding::StaticEmbedding;
 use crate::errors;
 
@@ -71,12 +77,44 @@ impl RouterWeights {
         card: String,
     ) -> Result<Self, RouterFileError> {
         let names = models.iter().map(|model| model.as_str().into()).collect();
-        Self::of_weights(Weights::factored(parts, names, "".into())?, data, card)
+        let weights = Weights::factored(parts, names, "".into())?;
+        Ok(Self { file: RouterFile::new(weights, data, card)? })
+    }
+}
+
+impl RouterWeights {
+    fn column(&self, column: usize) -> PyResult<()> {
+        let models = self.weights().models().len();
+        if column < models {
+            return Ok(());
+        }
+        Err(PyValueError::new_err(format!("there is no model {column} of {models}")))
     }
 
-    /// Of weights whose digest is not known yet.
-    pub(crate) fn of_weights(weights: Weights, data: String, card: String) -> Result<Self, RouterFileError> {
-        Ok(Self { file: RouterFile::new(weights, data, card)? })
+    /// Something of φ of each text, float32 [n, width], without the GIL on all cores.
+    fn rows<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &[Bound<'py, PyString>],
+        width: usize,
+        tell: impl Fn(&[f32], &mut Vec<f32>) + Sync,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
+        let weights = self.weights();
+        let rows = py.detach(|| {
+            in_parallel_with(
+                &texts,
+                || (Features::default(), Vec::new()),
+                |(features, basis), text| {
+                    weights.extractor().extract_into(text, features);
+                    weights.basis_into(features, basis);
+                    let mut row = Vec::with_capacity(width);
+                    tell(basis, &mut row);
+                    row
+                },
+            )
+        });
+        PyArray1::from_vec(py, rows.concat()).reshape([texts.len(), width])
     }
 }
 
@@ -146,5 +184,95 @@ impl RouterWeights {
     #[getter]
     fn kind(&self) -> &'static str {
         if self.weights().is_factored() { "factored" } else { "direct" }
+    }
+    /// Name, names of the members (if they have any) and size of each block of φ, in order.
+    #[getter]
+    fn blocks(&self) -> Vec<(String, Vec<String>, usize)> {
+        let names = |members: &[Arc<str>]| members.iter().map(|member| member.to_string()).collect();
+        let blocks = self.weights().blocks().into_iter();
+        blocks.map(|(name, members, range)| (name.to_owned(), names(members), range.len())).collect()
+    }
+
+    /// φ of each text on all cores, float32 [n, φ]: what heads are fitted to.
+    fn basis<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Bound<'py, PyString>>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let width = self.weights().basis();
+        self.rows(py, &texts, width, |basis, row| row.extend_from_slice(basis))
+    }
+
+    /// Expected score of one model (a column) less that of another for each text, on all cores: float32 [n].
+    fn gain<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Bound<'py, PyString>>,
+        strong: usize,
+        weak: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        self.column(strong)?;
+        self.column(weak)?;
+        let weights = self.weights();
+        let gains = self.rows(py, &texts, 1, |basis, row| row.push(weights.gain(basis, strong, weak)))?;
+        Ok(gains.reshape([texts.len()])?)
+    }
+
+    /// What this router knows of a text, and what sets the raw score of one model (a column) apart from that of another, or
+    /// from 0: `signals` by name, `difference`, `bias` and `blocks`.
+    #[pyo3(signature = (text, model, other=None))]
+    fn contributions<'py>(
+        &self,
+        py: Python<'py>,
+        text: &str,
+        model: usize,
+        other: Option<usize>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.column(model)?;
+        other.map(|other| self.column(other)).transpose()?;
+        let taken = py.detach(|| {
+            let (weights, mut basis) = (self.weights(), Vec::new());
+            let features = weights.extractor().extract(text);
+            weights.basis_into(&features, &mut basis);
+            serde_json::to_value(weights.contributions(&basis, model, other))
+                .map(|taken| (features.signals, taken))
+        });
+        let (signals, taken) = taken.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let taken = json_to_py(py, &taken)?;
+        let named = PyDict::new(py);
+        for (name, value) in Signals::NAMES.iter().zip(signals.as_slice()) {
+            named.set_item(name, value)?;
+        }
+        taken.set_item("signals", named)?;
+        Ok(taken)
+    }
+
+    /// The same router with one model more, last: `head` (and, where known, `cost` and `latency` on their logarithms) are weights
+    /// float32 [φ] and a bias. Raises ValueError with all that is wrong.
+    #[pyo3(signature = (name, head, calibration, card, cost=None, latency=None))]
+    #[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
+    fn with_model(
+        &self,
+        name: &str,
+        head: (PyReadonlyArray1<'_, f32>, f32),
+        calibration: &str,
+        card: String,
+        cost: Option<(PyReadonlyArray1<'_, f32>, f32)>,
+        latency: Option<(PyReadonlyArray1<'_, f32>, f32)>,
+    ) -> PyResult<Self> {
+        let refused = |error: String| PyValueError::new_err(error);
+        let numbers =
+            |(weights, bias): (PyReadonlyArray1<'_, f32>, f32)| Ok::<_, PyErr>((weights.to_vec()?, bias));
+        let (weights, bias) = numbers(head)?;
+        let head = ModelHead {
+            weights,
+            bias,
+            calibration: serde_json::from_str(calibration).map_err(|error| refused(error.to_string()))?,
+            gain: None,
+            cost: cost.map(numbers).transpose()?,
+            latency: latency.map(numbers).transpose()?,
+        };
+        let file = self.file.with_model(name, head, card).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { file })
     }
 }

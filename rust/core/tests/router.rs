@@ -201,8 +201,8 @@ fn grow(router: &RouterWeights, at: usize, ids: Vec<Arc<str>>, chance: &mut Chan
     let weights: Vec<f32> =
         table.weights().chunks(table.columns()).flat_map(|row| with(row, chance.unit() as f32)).collect();
     let bias = with(table.bias(), chance.unit() as f32);
-    let platt = |calibration| if let Calibration::Platt(platt) = calibration { Some(platt) } else { None };
-    let mut calibration: Vec<Platt> = router.calibration().into_iter().filter_map(platt).collect();
+    let platt = |each: &Calibration| if let Calibration::Platt(platt) = each { Some(*platt) } else { None };
+    let mut calibration: Vec<Platt> = router.calibration().iter().filter_map(platt).collect();
     calibration.insert(at, Platt { slope: 1.5, offset: -0.5 });
     let table = WeightTable::new(table.spec().clone(), table.columns() + 1, &weights, &bias).unwrap();
     RouterWeights::new(table, ids, calibration, "sha256:grown".into()).unwrap()

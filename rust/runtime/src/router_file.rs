@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ecology_core::snapshot::{
-    Calibration, FactoredParts, Group, Heads, LogHeads, Platt, RouterWeights, RouterWeightsError,
+    Calibration, FactoredParts, Group, Heads, LogHeads, ModelHead, Platt, RouterWeights, RouterWeightsError,
 };
 use ecology_core::text::{Extractor, FeatureSpec, StaticEmbedding, WeightTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -183,6 +183,11 @@ impl RouterFile {
         Self::new(weights, about.data, about.card)
     }
 
+    /// The same router with one model more, last, and another card.
+    pub fn with_model(&self, name: &str, head: ModelHead, card: String) -> Result<Self, RouterFileError> {
+        Self::new(self.weights.with_model(name.into(), head, "".into())?, self.data.clone(), card)
+    }
+
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, RouterFileError> {
         Self::from_bytes(&std::fs::read(path)?)
@@ -239,8 +244,8 @@ impl RouterFile {
     pub fn to_bytes(&self) -> Result<Vec<u8>, RouterFileError> {
         let models = self.weights.models().iter().map(|model| model.to_string()).collect();
         let Some(parts) = self.weights.parts() else {
-            let platt = self.weights.calibration().into_iter().filter_map(|calibration| match calibration {
-                Calibration::Platt(Platt { slope, offset }) => Some((slope, offset)),
+            let platt = self.weights.calibration().iter().filter_map(|calibration| match calibration {
+                Calibration::Platt(Platt { slope, offset }) => Some((*slope, *offset)),
                 _ => None,
             });
             let meaning = Meaning::Router { models, calibration: platt.collect(), card: self.card.clone() };
@@ -450,7 +455,7 @@ fn projection(
         let scales = floats(tensors, "projection.scales", Some(&[bias.len()]))?;
         WeightTable::of_integers(extractor, &integers, &scales, &dense, &bias)
     } else {
-        let all = [floats(tensors, "projection.weights", None)?, dense].concat();
+        let all = [floats(tensors, "projection.weights", Some(&shape))?, dense].concat();
         WeightTable::over(extractor, bias.len(), &all, &bias)
     };
     table.map_err(unfit)
@@ -471,7 +476,9 @@ fn floats(tensors: &Tensors<'_>, name: &str, shape: Option<&[usize]>) -> Result<
     if tensor.dtype != Dtype::F32 {
         return Err(unfit(format!("{name} is {:?}, not F32", tensor.dtype)));
     }
-    if let Some(shape) = shape.filter(|shape| tensor.shape != *shape) {
+    let numbers = [tensor.bytes.len() / 4];
+    let shape = shape.unwrap_or(&numbers);
+    if tensor.shape != shape || tensor.bytes.len() != 4 * shape.iter().product::<usize>() {
         return Err(unfit(format!("{name} is {:?}, expected {shape:?}", tensor.shape)));
     }
     let four = |chunk: &[u8]| f32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::exp::{ln, sigmoid};
+use super::exp::{LANES, ln, sigmoid};
 use super::heads::is_sound;
 
 /// Platt's sigmoid: P = 1 / (1 + exp(−(slope · score + offset))). Platt 1999, with the sign turned.
@@ -18,7 +18,11 @@ pub struct Platt {
 impl Platt {
     /// Calibrated probability of a raw score.
     pub fn probability(&self, score: f32) -> f32 {
-        sigmoid(f64::from(self.slope) * f64::from(score) + f64::from(self.offset)) as f32
+        sigmoid([self.log_odds(score)])[0] as f32
+    }
+
+    fn log_odds(&self, score: f32) -> f64 {
+        f64::from(self.slope) * f64::from(score) + f64::from(self.offset)
     }
 }
 
@@ -64,19 +68,14 @@ impl Calibration {
     pub fn probability(&self, score: f32) -> f32 {
         match self {
             Self::Platt(platt) => platt.probability(score),
-            Self::Beta { a, b, c } => {
-                // A NaN, which validated weights do not give, becomes the lower edge.
-                let s = f64::from(score);
-                let s = if s >= EDGE { s.min(1.0 - EDGE) } else { EDGE };
-                sigmoid(f64::from(*a) * ln(s) - f64::from(*b) * ln(1.0 - s) + f64::from(*c)) as f32
-            }
+            Self::Beta { a, b, c } => beta([[*a, *b, *c]], [score])[0] as f32,
             Self::Isotonic { raw, probability } => interpolate(raw, probability, score),
         }
     }
 
-    /// Whether two different raw scores may have one probability: on the level parts of an isotonic calibration they do.
+    /// Whether two different raw scores may have one probability: between equal knots, and beyond the ends.
     pub fn has_levels(&self) -> bool {
-        matches!(self, Self::Isotonic { .. })
+        !matches!(self, Self::Platt(_))
     }
 
     pub(super) fn check(&self, what: &str, violations: &mut Vec<String>) {
@@ -101,6 +100,72 @@ impl Calibration {
                 check(probability.iter().all(|p| (0.0..=1.0).contains(p)), "its probabilities lie in [0, 1]");
                 check(probability.windows(2).all(|pair| pair[0] <= pair[1]), "its probabilities never fall");
             }
+        }
+    }
+}
+
+/// Beta calibration of one score each.
+#[inline(always)]
+fn beta<const N: usize>(parameters: [[f32; 3]; N], scores: [f32; N]) -> [f64; N] {
+    // Held in f64: 1 − 10⁻⁶ is no f32. A NaN, which validated weights do not give, becomes the lower edge.
+    let (mut s, mut rest, mut odds) = ([0.0; N], [0.0; N], [0.0; N]);
+    for j in 0..N {
+        let low = if f64::from(scores[j]) >= EDGE { f64::from(scores[j]) } else { EDGE };
+        s[j] = if low <= 1.0 - EDGE { low } else { 1.0 - EDGE };
+        rest[j] = 1.0 - s[j];
+    }
+    let (below, above) = (ln(s), ln(rest));
+    for j in 0..N {
+        let [a, b, c] = parameters[j];
+        odds[j] = f64::from(a) * below[j] - f64::from(b) * above[j] + f64::from(c);
+    }
+    sigmoid(odds)
+}
+
+/// The calibrations of all models, sorted by kind, so that each kind is worked on side by side.
+#[derive(Clone, Debug)]
+pub(super) struct Calibrations {
+    all: Vec<Calibration>,
+    sigmoids: Vec<(usize, Platt)>,
+    betas: Vec<(usize, [f32; 3])>,
+    others: Vec<usize>,
+}
+
+impl Calibrations {
+    pub(super) fn new(all: Vec<Calibration>) -> Self {
+        let (mut sigmoids, mut betas, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, calibration) in all.iter().enumerate() {
+            match calibration {
+                Calibration::Platt(platt) => sigmoids.push((at, *platt)),
+                Calibration::Beta { a, b, c } => betas.push((at, [*a, *b, *c])),
+                Calibration::Isotonic { .. } => others.push(at),
+            }
+        }
+        Self { all, sigmoids, betas, others }
+    }
+
+    pub(super) fn all(&self) -> &[Calibration] {
+        &self.all
+    }
+
+    /// Turns the raw score of each model into its probability, bit for bit as [`Calibration::probability`] does.
+    pub(super) fn apply(&self, scores: &mut [f32]) {
+        for some in self.sigmoids.chunks(LANES) {
+            let mut odds = [0.0; LANES];
+            odds.iter_mut().zip(some).for_each(|(odds, (at, platt))| *odds = platt.log_odds(scores[*at]));
+            let probabilities = sigmoid(odds);
+            some.iter().zip(probabilities).for_each(|((at, _), each)| scores[*at] = each as f32);
+        }
+        for some in self.betas.chunks(LANES) {
+            let (mut parameters, mut raw) = ([[0.0; 3]; LANES], [0.0; LANES]);
+            for (j, (at, own)) in some.iter().enumerate() {
+                (parameters[j], raw[j]) = (*own, scores[*at]);
+            }
+            let probabilities = beta(parameters, raw);
+            some.iter().zip(probabilities).for_each(|((at, _), each)| scores[*at] = each as f32);
+        }
+        for at in &self.others {
+            scores[*at] = self.all[*at].probability(scores[*at]);
         }
     }
 }

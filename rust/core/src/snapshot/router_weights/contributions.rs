@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{Kind, RouterWeights};
 
 /// One block of φ.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Block {
     /// `text` for the projection, else the name of the group.
     pub name: Arc<str>,
@@ -18,7 +20,7 @@ pub struct Block {
 }
 
 /// The difference of two raw scores, in parts that add up to it (up to rounding).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Contributions {
     /// The difference itself.
     pub difference: f32,

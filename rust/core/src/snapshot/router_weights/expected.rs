@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::exp::exp;
+use super::exp::{LANES, exp};
 use super::heads::{Blocks, Heads};
 use crate::budget::Amounts;
 
@@ -48,27 +48,34 @@ impl Logs {
         LogHeads { heads: self.heads.heads(), known: self.known.to_vec() }
     }
 
-    /// Writes the logarithm of each model's amount into `out`, NaN where it is not known.
-    pub(super) fn logs_into(&self, basis: &[f32], out: &mut [f32]) {
-        self.heads.apply(basis, out);
-        for (log, known) in out.iter_mut().zip(&*self.known) {
-            *log = if *known { *log } else { f32::NAN };
+    /// Tells `found` the position and the amount of each model that is known. `logs` is as long as there are models; what it
+    /// holds is overwritten.
+    pub(super) fn amounts_into(&self, basis: &[f32], logs: &mut [f32], mut found: impl FnMut(usize, f64)) {
+        self.heads.apply(basis, logs);
+        for (chunk, some) in logs.chunks(LANES).enumerate() {
+            let mut lanes = [0.0; LANES];
+            lanes.iter_mut().zip(some).for_each(|(lane, log)| *lane = f64::from(*log));
+            let from = chunk * LANES;
+            for ((at, amount), known) in (from..).zip(exp(lanes)).zip(&self.known[from..]) {
+                if *known {
+                    found(at, amount);
+                }
+            }
         }
     }
 
-    pub(super) fn log(&self, basis: &[f32], model: usize) -> Option<f32> {
-        self.known[model].then(|| self.heads.apply_one(model, basis))
+    pub(super) fn amount(&self, basis: &[f32], model: usize) -> Option<f64> {
+        self.known[model].then(|| exp([f64::from(self.heads.apply_one(model, basis))])[0])
     }
 }
 
-/// Nano-USD from the logarithm of USD, rounded up as prices are.
-pub(super) fn nano_usd(log: f32) -> u64 {
+/// Nano-USD from USD, rounded up as prices are.
+pub(super) fn nano_usd(usd: f64) -> u64 {
     // `as` saturates.
-    ((exp(f64::from(log)) * 1e9).ceil() as u64).min(Amounts::MAX)
+    ((usd * 1e9).ceil() as u64).min(Amounts::MAX)
 }
 
-/// Milliseconds from their logarithm.
-pub(super) fn milliseconds(log: f32) -> f32 {
-    // As f32 it may not be infinite: `min` holds it.
-    (exp(f64::from(log))).min(f64::from(f32::MAX)) as f32
+/// Finite also where f32 ends.
+pub(super) fn milliseconds(ms: f64) -> f32 {
+    ms.min(f64::from(f32::MAX)) as f32
 }

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::calibration::Calibration;
+use super::calibration::{Calibration, Calibrations};
 use super::expected::{LogHeads, Logs};
 use super::group::{Group, Softmax};
 use super::heads::{Blocks, Heads, LARGEST};
@@ -96,7 +96,7 @@ pub(super) struct Factored {
     pub(super) groups: Arc<[Softmax]>,
     pub(super) basis: usize,
     pub(super) heads: Blocks,
-    pub(super) calibration: Arc<[Calibration]>,
+    pub(super) calibration: Arc<Calibrations>,
     pub(super) gain: Option<Blocks>,
     pub(super) cost: Option<Logs>,
     pub(super) latency: Option<Logs>,
@@ -111,7 +111,7 @@ impl Factored {
             groups: parts.groups.iter().map(|group| Softmax::new(k, group)).collect(),
             basis,
             heads: Blocks::new(basis, &parts.heads),
-            calibration: parts.calibration.as_slice().into(),
+            calibration: Arc::new(Calibrations::new(parts.calibration.clone())),
             gain: parts.gain.as_ref().map(|gain| Blocks::new(basis, gain)),
             cost: parts.cost.as_ref().map(|cost| Logs::new(basis, cost)),
             latency: parts.latency.as_ref().map(|latency| Logs::new(basis, latency)),
@@ -123,7 +123,7 @@ impl Factored {
             projection: Arc::clone(&self.projection),
             groups: self.groups.iter().map(Softmax::group).collect(),
             heads: self.heads.heads(),
-            calibration: self.calibration.to_vec(),
+            calibration: self.calibration.all().to_vec(),
             gain: self.gain.as_ref().map(Blocks::heads),
             cost: self.cost.as_ref().map(Logs::heads),
             latency: self.latency.as_ref().map(Logs::heads),
@@ -148,7 +148,7 @@ impl Factored {
         }
     }
 
-    /// Where each block of φ is: the projection, then the groups.
+    /// Name, members and place of each block of φ: the projection, then the groups.
     pub(super) fn blocks(&self) -> impl Iterator<Item = (&str, &[Arc<str>], std::ops::Range<usize>)> {
         let k = self.projection.columns();
         let mut from = k;

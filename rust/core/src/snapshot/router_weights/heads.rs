@@ -94,11 +94,7 @@ impl Blocks {
         for ((block, bias), out) in blocks.zip(self.bias.chunks(LANES)).zip(out.chunks_mut(LANES)) {
             let mut sums = [0.0; LANES];
             sums[..bias.len()].copy_from_slice(bias);
-            for (input, weights) in input.iter().zip(block) {
-                for (sum, weight) in sums.iter_mut().zip(weights.0) {
-                    *sum += input * weight;
-                }
-            }
+            let sums = add_all(sums, input, block);
             out.copy_from_slice(&sums[..out.len()]);
         }
     }
@@ -107,6 +103,17 @@ impl Blocks {
     pub(super) fn apply_one(&self, head: usize, input: &[f32]) -> f32 {
         self.row(head).zip(input).fold(self.bias[head], |sum, (weight, input)| sum + input * weight)
     }
+}
+
+/// Adds every weighted line. Not inlined: as a function of its own, its sums stay in registers.
+#[inline(never)]
+fn add_all(mut sums: [f32; LANES], input: &[f32], block: &[Lanes]) -> [f32; LANES] {
+    for (input, Lanes(weights)) in input.iter().zip(block) {
+        for j in 0..LANES {
+            sums[j] += input * weights[j];
+        }
+    }
+    sums
 }
 
 #[cfg(test)]

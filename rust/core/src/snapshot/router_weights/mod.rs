@@ -50,6 +50,7 @@ pub use heads::Heads;
 
 use super::MAX_MODELS;
 use crate::text::{Extractor, FeatureSpec, Features, WeightTable};
+use calibration::Calibrations;
 use factored::Factored;
 
 /// A learned router. Cheap to clone: the weights are shared.
@@ -62,7 +63,7 @@ pub struct RouterWeights {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Direct { table: Arc<WeightTable>, calibration: Arc<[Platt]> },
+    Direct { table: Arc<WeightTable>, calibration: Arc<Calibrations> },
     Factored(Box<Factored>),
 }
 
@@ -126,7 +127,9 @@ impl RouterWeights {
         if let Some(at) = wrong {
             return Err(RouterWeightsError::Calibration { model: Arc::clone(&models[at]) });
         }
-        let kind = Kind::Direct { table: Arc::new(table), calibration: calibration.into() };
+        let calibration = calibration.into_iter().map(Calibration::from).collect();
+        let calibration = Arc::new(Calibrations::new(calibration));
+        let kind = Kind::Direct { table: Arc::new(table), calibration };
         Ok(Self { kind, models: models.into(), digest })
     }
 
@@ -231,10 +234,14 @@ impl RouterWeights {
     }
 
     /// The calibration of each model.
-    pub fn calibration(&self) -> Vec<Calibration> {
+    pub fn calibration(&self) -> &[Calibration] {
+        self.calibrations().all()
+    }
+
+    fn calibrations(&self) -> &Calibrations {
         match &self.kind {
-            Kind::Direct { calibration, .. } => calibration.iter().copied().map(Calibration::from).collect(),
-            Kind::Factored(factored) => factored.calibration.to_vec(),
+            Kind::Direct { calibration, .. } => calibration,
+            Kind::Factored(factored) => &factored.calibration,
         }
     }
 
@@ -257,6 +264,14 @@ impl RouterWeights {
         }
     }
 
+    /// Name and members of each block of φ, and where it is: `text` (the projection, or a direct router's scores), then the groups.
+    pub fn blocks(&self) -> Vec<(&str, &[Arc<str>], std::ops::Range<usize>)> {
+        match &self.kind {
+            Kind::Direct { table, .. } => vec![("text", &[], 0..table.columns())],
+            Kind::Factored(factored) => factored.blocks().collect(),
+        }
+    }
+
     /// φ of a prompt: all that this router knows of it. For a direct router these are the raw scores. What `basis` held is
     /// overwritten, its memory used again.
     ///
@@ -276,21 +291,7 @@ impl RouterWeights {
     /// Calibrated P(good) of each model, from φ. `scores` is as long as there are models.
     pub fn scores_into(&self, basis: &[f32], scores: &mut [f32]) {
         self.raw_into(basis, scores);
-        match &self.kind {
-            Kind::Direct { calibration, .. } => {
-                scores
-                    .iter_mut()
-                    .zip(&**calibration)
-                    .for_each(|(score, platt)| *score = platt.probability(*score));
-            }
-            Kind::Factored(factored) => {
-                let calibrations = factored.calibration.iter();
-                scores
-                    .iter_mut()
-                    .zip(calibrations)
-                    .for_each(|(score, each)| *score = each.probability(*score));
-            }
-        }
+        self.calibrations().apply(scores);
     }
 
     /// The score of each model before calibration, from φ.
@@ -309,10 +310,10 @@ impl RouterWeights {
     /// What a call of one model is expected to use, from φ.
     pub fn expected(&self, basis: &[f32], model: usize) -> Expected {
         let Kind::Factored(factored) = &self.kind else { return Expected::default() };
-        let log = |logs: &Option<expected::Logs>| logs.as_ref().and_then(|logs| logs.log(basis, model));
+        let amount = |logs: &Option<expected::Logs>| logs.as_ref().and_then(|logs| logs.amount(basis, model));
         Expected {
-            cost_nano_usd: log(&factored.cost).map(expected::nano_usd),
-            latency_ms: log(&factored.latency).map(expected::milliseconds),
+            cost_nano_usd: amount(&factored.cost).map(expected::nano_usd),
+            latency_ms: amount(&factored.latency).map(expected::milliseconds),
         }
     }
 
@@ -320,18 +321,16 @@ impl RouterWeights {
     pub fn expected_into(&self, basis: &[f32], expected: &mut [Expected]) {
         expected.fill(Expected::default());
         let Kind::Factored(factored) = &self.kind else { return };
-        let mut logs = vec![0.0; factored.heads.len()];
+        let mut amounts = vec![0.0; factored.heads.len()];
         if let Some(cost) = &factored.cost {
-            cost.logs_into(basis, &mut logs);
-            for (each, log) in expected.iter_mut().zip(&logs).filter(|(_, log)| !log.is_nan()) {
-                each.cost_nano_usd = Some(expected::nano_usd(*log));
-            }
+            cost.amounts_into(basis, &mut amounts, |at, usd| {
+                expected[at].cost_nano_usd = Some(expected::nano_usd(usd))
+            });
         }
         if let Some(latency) = &factored.latency {
-            latency.logs_into(basis, &mut logs);
-            for (each, log) in expected.iter_mut().zip(&logs).filter(|(_, log)| !log.is_nan()) {
-                each.latency_ms = Some(expected::milliseconds(*log));
-            }
+            latency.amounts_into(basis, &mut amounts, |at, ms| {
+                expected[at].latency_ms = Some(expected::milliseconds(ms));
+            });
         }
     }
 }
