@@ -25,7 +25,7 @@ MODELS = ("sums@1", "poems@1")
 def rows(
     n: int = 300, models: tuple[str, ...] = MODELS, seed: int = 0, task: bool = True, partial: float = 0.0
 ) -> list[Outcome]:
-    """Who is right is in the words: `sums…` for one half of the prompts, `poems…` for the other; cost follows length."""
+    """Who is right is in the words: `sums…` for half of the prompts, `poems…` for the others; cost follows length."""
     rng = random.Random(seed)
     out = []
     for number in range(n):

@@ -57,6 +57,7 @@ fn options() -> FactoredOptions {
     FactoredOptions { prototypes: 16, ..FactoredOptions::default() }
 }
 
+#[allow(clippy::unwrap_used, reason = "a refusal fails the test that asked")]
 fn fitted(train: &Data, validation: &Data) -> (Factored, Vec<Trial>) {
     let prices = [1.0, 2.0, 1.0, 2.0];
     fit_factored(&train.observed(), &validation.observed(), &SHAPE, &prices, &options(), &|_| ()).unwrap()

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_blend_of_one_expert_with_weights_of_one_is_that_expert() {
         let expert = vec![vec![1.0, 2.0, 0.4], vec![0.0, -1.0, 0.6]];
-        let heads = mixed(&[expert.clone()], &[1.0], &[1.0], &[0.3, 0.5]);
+        let heads = mixed(std::slice::from_ref(&expert), &[1.0], &[1.0], &[0.3, 0.5]);
         for (head, other) in heads.iter().zip(&expert) {
             head.iter().zip(other).for_each(|(x, y)| assert!((x - y).abs() < 1e-12));
         }
