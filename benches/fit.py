@@ -62,9 +62,8 @@ def main() -> None:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{len(table)} outcomes, {arguments.prompts} prompts by {arguments.models} models")
-    print(
-        f"fit {took:.1f} s, CPU {cpu:.1f} s; peak RSS {after.ru_maxrss / 1024:.0f} MB ({before.ru_maxrss / 1024:.0f} before)"
-    )
+    print(f"fit {took:.1f} s, CPU {cpu:.1f} s")
+    print(f"peak RSS {after.ru_maxrss / 1024:.0f} MB ({before.ru_maxrss / 1024:.0f} before)")
     for share in (0.1, 0.5, 0.7, 0.8, 0.9):
         print(f"  {share:.0%} after {next(at for done, at in marks if done >= share):.1f} s")
     print(router.guard)

@@ -13,8 +13,8 @@ class Trial:
     """One form that was tried on prompts that it was not fitted on.
 
     `loss` is the mean squared error of how models differ on a prompt (what routing needs), `brier` that of their
-    scores on validation rows, `gain` the mean score above the best fixed mixture at equal cost, None where no prompt was
-    answered by every model. The simplest form within noise of the least loss is `chosen`.
+    scores on validation rows, `gain` the mean score above the best fixed mixture at equal cost, None where no prompt
+    was answered by every model. The simplest form within noise of the least loss is `chosen`.
 
     | name | a head reads |
     |---|---|
