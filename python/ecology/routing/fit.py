@@ -39,6 +39,7 @@ def fit_weights(
     score: Scorer,
     *,
     embedding: _core.StaticEmbedding | str | os.PathLike[str] | None = None,
+    signals: bool | None = None,
     validation_share: float = 0.2,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
@@ -49,7 +50,9 @@ def fit_weights(
     Args:
         outcomes: checked rows.
         score: gives float32 [n, models] of prompts under weights: how they will be served.
-        embedding: a static embedding, or the file of one. Without it, prompts are n-grams and signals.
+        embedding: a static embedding, or the file of one. Without it, prompts are hashed n-grams.
+        signals: whether named signals (length, structure, …) are features too: they help with costs. By default if
+            there is an embedding. All linear members of a population need the features of its router.
         validation_share: of the prompts, if the rows do not say which are for validation.
         seed: of split, folds and orders. The same rows in any order and the same seed give the same bytes.
         keep_texts: whether the card keeps prompts near each prototype as texts; else as fingerprints.
@@ -65,7 +68,9 @@ def fit_weights(
         embedding = _core.StaticEmbedding.load(Path(embedding))
     train, validation = (_in_order(part) for part in split_by_prompt(outcomes, validation_share, seed))
     _check(train)
-    spec = json.loads(_core.default_features()) | {"signals": True}
+    spec = json.loads(_core.default_features())
+    if signals or (signals is None and embedding is not None):
+        spec["signals"] = True
     rows, validation_rows = (_core.Features(part.prompts, json.dumps(spec), embedding) for part in (train, validation))
     tell(READ)
     facts = {model: _facts(train, column) for column, model in enumerate(train.models)}

@@ -1,7 +1,7 @@
 """One model more for a router that exists: a head over what it knows of prompts already.
 
-The head is ridge regression of the model's scores on φ, with the penalty that is best on held-out prompts, and
-Platt's sigmoid fitted to those. Nothing else of the router changes, so whatever it says of the other models stays as
+The head is ridge regression of the model's scores on φ, with the penalty that is best on held-out prompts, and is
+calibrated on those (`fit_head`). Nothing else of the router changes, so whatever it says of the other models stays as
 it was, to the bit.
 """
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_models"]
 
-PENALTIES = (0.1, 1.0, 10.0, 100.0, 1_000.0)
 LEAST = 20
-ROUNDS = 50
+# Of heads on the logarithm of an amount.
+PENALTY = 100.0
 
 
 def add_models(
@@ -53,41 +53,36 @@ def add_models(
             violations.append(Violation("model", problem, "collect more"))
     if violations:
         raise OutcomesError(violations)
-    basis = weights.basis(matrix.prompts).astype(np.float64)
+    basis = weights.basis(matrix.prompts)
+    wide = basis.astype(np.float64)
     held_out = np.random.default_rng(seed).permutation(len(basis)) < len(basis) // 4
     for column, model in enumerate(matrix.models):
-        scores = matrix.scores[:, column].astype(np.float64)
+        scores = matrix.scores[:, column].copy()
         facts = {"score": float(np.nanmean(scores))}
         logs = {}
         for name, values in (("cost_usd", matrix.cost_usd), ("latency_ms", matrix.latency_ms)):
             amounts = values[:, column].astype(np.float64)
             seen = amounts > 0
             facts[name] = float(np.nanmean(amounts)) if (~np.isnan(amounts)).any() else None  # type: ignore[assignment]
-            logs[name] = _ridge(basis[seen], np.log(amounts[seen]), 100.0) if seen.sum() >= LEAST else None
+            logs[name] = _ridge(wide[seen], np.log(amounts[seen]), PENALTY) if seen.sum() >= LEAST else None
         card = card | {"models": card.get("models", {}) | {model: facts}, "added": [*card.get("added", []), model]}
         head, calibration = _head(basis, scores, held_out)
         options = {"cost": logs["cost_usd"], "latency": logs["latency_ms"]}
-        weights = weights.with_model(model, head, json.dumps(calibration), json.dumps(card), **options)
+        weights = weights.with_model(model, head, calibration, json.dumps(card), **options)
     return weights
 
 
 def _head(
-    basis: Floats, scores: Floats, held_out: npt.NDArray[np.bool_]
-) -> tuple[tuple[npt.NDArray[np.float32], float], dict[str, Any]]:
+    basis: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], held_out: npt.NDArray[np.bool_]
+) -> tuple[tuple[npt.NDArray[np.float32], float], str]:
     import numpy as np
 
     seen = ~np.isnan(scores)
     learn, judge = seen & ~held_out, seen & held_out
     if min(learn.sum(), judge.sum()) < LEAST // 4:
         learn = judge = seen
-    trials = []
-    for penalty in PENALTIES:
-        weights, bias = _ridge(basis[learn], scores[learn], penalty)
-        trials.append((float(np.mean((basis[judge] @ weights + bias - scores[judge]) ** 2)), -penalty))
-    best = -min(trials)[1]
-    weights, bias = _ridge(basis[learn], scores[learn], best)
-    slope, offset = _platt(basis[judge] @ weights + bias, scores[judge])
-    return _ridge(basis[learn], scores[learn], best), {"kind": "platt", "slope": slope, "offset": offset}
+    weights, bias, calibration = _core.fit_head(basis[learn], scores[learn], basis[judge], scores[judge])
+    return (weights, bias), calibration
 
 
 def _ridge(basis: Floats, targets: Floats, penalty: float) -> tuple[npt.NDArray[np.float32], float]:
@@ -99,21 +94,3 @@ def _ridge(basis: Floats, targets: Floats, penalty: float) -> tuple[npt.NDArray[
     gram = centred.T @ centred + penalty * np.eye(basis.shape[1])
     weights = np.linalg.solve(gram, centred.T @ (targets - level)).astype(np.float32)
     return weights, float(level - means @ weights)
-
-
-def _platt(raw: Floats, scores: Floats) -> tuple[float, float]:
-    """Slope and offset of least cross-entropy by Newton's method, with a weak pull of the slope to 4 (that of a
-    sigmoid which is a probability's own, at ½), so that few or one-sided scores give something sensible."""
-    import numpy as np
-
-    x = np.stack([raw, np.ones_like(raw)], axis=1)
-    prior = np.array([4.0, -2.0])
-    at, pull = prior.copy(), np.diag([0.1, 0.1])
-    for _ in range(ROUNDS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(x @ at, -30, 30)))
-        gradient = x.T @ (p - scores) + pull @ (at - prior)
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + pull, gradient)
-        at = at - step
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(at[0]), float(at[1])

@@ -61,6 +61,7 @@ class Router:
         outcomes: Any,
         *,
         embedding: _core.StaticEmbedding | str | os.PathLike[str] | None = None,
+        signals: bool | None = None,
         validation_share: float = 0.2,
         seed: int = 0,
         progress: Callable[[float], None] | None = None,
@@ -73,7 +74,8 @@ class Router:
         of router are tried, and the simplest that is as good as the best within noise is kept (`card["family"]`).
         What it is worth is measured on the validation rows and kept in `card`; see `guard`.
 
-        `embedding` is a static embedding or the file of one: prompts are then compared by meaning, too. `progress` is
+        `embedding` is a static embedding or the file of one: prompts are then compared by meaning, too. `signals`
+        adds named signals to the features (by default with an embedding). `progress` is
         told a rising number in [0, 1]. `trained_on` is a description, or maps models to fingerprints of the prompts
         that they were trained on. With `keep_texts` the file holds a few training prompts as texts, for `explain`; by
         default only fingerprints of them.
@@ -93,6 +95,7 @@ class Router:
 
         options: dict[str, Any] = {
             "embedding": embedding,
+            "signals": signals,
             "validation_share": validation_share,
             "keep_texts": keep_texts,
         }

@@ -22,6 +22,11 @@ pub(crate) struct StaticEmbedding {
 }
 
 impl StaticEmbedding {
+    /// One that came inside another file, which does not say what it was made from.
+    pub(crate) fn carried(table: Arc<Table>) -> Self {
+        Self { table, provenance: "{}".to_owned() }
+    }
+
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
     }

@@ -66,7 +66,7 @@ mod _core {
     #[pymodule_export]
     use engine::Engine;
     #[pymodule_export]
-    use fit::{FittedRouter, fit_factored};
+    use fit::{FittedRouter, fit_factored, fit_head};
     #[pymodule_export]
     use flight::{Flight, Post};
     #[pymodule_export]

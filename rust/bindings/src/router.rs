@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::convert::json_to_py;
+use crate::embedding::StaticEmbedding;
 use crate::errors;
 
 /// From the features of a prompt to P(good), cost and latency of each model.
@@ -171,6 +172,12 @@ impl RouterWeights {
     #[getter]
     fn card(&self) -> &str {
         &self.file.card
+    }
+
+    /// The static embedding that it carries, if its features have one.
+    #[getter]
+    fn embedding(&self) -> Option<StaticEmbedding> {
+        self.weights().extractor().embedding().cloned().map(StaticEmbedding::carried)
     }
 
     /// SHA-256 of the outcomes it was fitted on; empty where nobody said.
