@@ -12,6 +12,7 @@
     │   │   └── UnknownModel
     │   ├── OutcomesError        a table of outcomes cannot teach a router
     │   │   └── SeenInTraining   a model has outcomes on prompts that it was trained on
+    │   ├── MetricsError         a metric was asked of numbers that it is not defined for
     │   ├── InvalidRequest       the request itself
     │   │   ├── EmptyInput
     │   │   ├── InputTooLarge
@@ -61,6 +62,7 @@ __all__ = [
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "MetricsError",
     "MissingExtra",
     "Never",
     "NoEligibleModel",
@@ -251,6 +253,16 @@ class SeenInTraining(OutcomesError):
             f"models have outcomes on prompts that they were trained on:{lines}\nleave these rows out, "
             "or name in `fold` the fold that the model was not trained on"
         )
+
+
+@dataclass(eq=False)
+class MetricsError(Never):
+    """Numbers that cannot be measured; `violations` has all reasons."""
+
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        return "this cannot be measured:" + "".join(f"\n  {v}" for v in self.violations)
 
 
 # --- requests ---------------------------------------------------------------------------------------------
