@@ -251,9 +251,9 @@ def _out_of_scope(intents: Intents, options: Any) -> dict[str, Any]:
         measures |= {
             f"cosine to the {NEIGHBOURS} nearest training texts": near,
             "cosine to the centroid of the best label": centroid,
-            f"ecology's lead: margin + {NEIGHBOURS} nearest": _standard(margin) + _standard(near),
-            f"ecology's lead: highest score + {NEIGHBOURS} nearest": _standard(highest) + _standard(near),
-            "ecology's lead: highest score + centroid": _standard(highest) + _standard(centroid),
+            f"lead: margin + {NEIGHBOURS} nearest": _standard(margin) + _standard(near),
+            f"lead: highest score + {NEIGHBOURS} nearest": _standard(highest) + _standard(near),
+            "lead: highest score + centroid": _standard(highest) + _standard(centroid),
         }
 
     def areas(rows: Any) -> dict[str, float]:

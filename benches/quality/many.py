@@ -188,7 +188,8 @@ def _result(table: Table, rows: list[dict[str, Any]], guards: list[Any]) -> dict
         f"${PER * cost.min():.3f} to ${PER * cost.max():.3f}: price ratio {cost.max() / cost.min():.0f}",
         f"at half of its cost: best fixed mixture {metrics.mixture_score(cost, score, budget):.3f}, random "
         f"{metrics.random_score(cost, score, budget):.3f}",
-        f"{ours['name']} against the known task: {distance:+.3f} (to hold: {target - KNOWN_TASK[table.name]:+.3f})",
+        f"{ours['name']} against the known task: {distance:+.3f}, the same in QUALITY.md's target: "
+        f"{held(round(distance, 4), round(target - KNOWN_TASK[table.name], 4))}",
         f"the router's own guard found it worthwhile in {sum(g.worthwhile for g in guards)} of {len(guards)} fits",
         *(["nothing reaches the best single model for less than it: say so"] if not ours["match"] < 1 else []),
         *([] if sklearn_installed() else [f"hashed n-grams + LR: scikit-learn {MISSING}"]),
