@@ -84,10 +84,9 @@ pub(crate) fn fit_factored(
         return Err(refused("train and validation rows have different feature specs"));
     }
     let logs = |numbers: &Option<PyReadonlyArray2<'_, f32>>| {
-        // What costs nothing has no logarithm; a tenth of a nano-dollar stands for it.
-        numbers
-            .as_ref()
-            .map(|n| n.as_array().iter().map(|x| x.max(1e-10).ln() + (x - x)).collect::<Vec<f32>>())
+        // What costs nothing has no logarithm; a tenth of a nano-dollar stands for it. `max` would lose a NaN: unknown.
+        let log = |x: &f32| if x.is_nan() { *x } else { x.max(1e-10).ln() };
+        numbers.as_ref().map(|n| n.as_array().iter().map(log).collect::<Vec<f32>>())
     };
     let (scores, validation_scores) = (flat(&scores), flat(&validation_scores));
     let (cost, validation_cost) = (logs(&cost), logs(&validation_cost));
