@@ -12,6 +12,8 @@
     │   │   └── UnknownModel
     │   ├── OutcomesError        a table of outcomes cannot teach a router
     │   │   └── SeenInTraining   a model has outcomes on prompts that it was trained on
+    │   ├── MetricsError         a metric was asked of numbers that it is not defined for
+    │   ├── OffPolicyError       a log cannot say what another policy would have done
     │   ├── InvalidRequest       the request itself
     │   │   ├── EmptyInput
     │   │   ├── InputTooLarge
@@ -61,10 +63,12 @@ __all__ = [
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "MetricsError",
     "MissingExtra",
     "Never",
     "NoEligibleModel",
     "NotYet",
+    "OffPolicyError",
     "OutcomesError",
     "RegistryError",
     "RunningLoop",
@@ -251,6 +255,26 @@ class SeenInTraining(OutcomesError):
             f"models have outcomes on prompts that they were trained on:{lines}\nleave these rows out, "
             "or name in `fold` the fold that the model was not trained on"
         )
+
+
+@dataclass(eq=False)
+class MetricsError(Never):
+    """Numbers that cannot be measured; `violations` has all reasons."""
+
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        return "this cannot be measured:" + "".join(f"\n  {v}" for v in self.violations)
+
+
+@dataclass(eq=False)
+class OffPolicyError(Never):
+    """A log of decisions that cannot say what another policy would have done; `violations` has all reasons."""
+
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        return "the log cannot say what this policy would have done:" + "".join(f"\n  {v}" for v in self.violations)
 
 
 # --- requests ---------------------------------------------------------------------------------------------
