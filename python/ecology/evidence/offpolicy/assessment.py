@@ -107,9 +107,7 @@ def evaluate_off_policy(
     return whole
 
 
-def _check(
-    estimator: str, method: str, level: float, resamples: int, switch: float | None, floor: float
-) -> None:
+def _check(estimator: str, method: str, level: float, resamples: int, switch: float | None, floor: float) -> None:
     wrong = []
     if estimator not in ESTIMATORS:
         wrong.append(Violation("estimator", f"{estimator!r} is none", f"say one of {', '.join(ESTIMATORS)}"))
@@ -249,7 +247,7 @@ def _measured(name: str, terms: Terms, propensity: Floats, how: _How) -> Measure
     heaviest = 1 / float(propensity.min())  # no weight can be above it
     ranges = {"dm": 1.0, "ips": heaviest, "snips": heaviest, "dr": 1 + 2 * heaviest}
     ranges["switch-dr"] = 1 + 2 * min(heaviest, threshold)
-    estimates = {each: interval(found, ranges[each]) for each, found in ratios.items()}
+    estimates: dict[str, Interval] = {each: interval(found, ranges[each]) for each, found in ratios.items()}
     before = interval(logged, 1.0)
     chosen = ratios[how.estimator]
     apart = normal(chosen.value - logged.value, chosen.influence - logged.influence, how.level)

@@ -1,7 +1,7 @@
 """The estimators: what another policy would have got, from what this one did. Plain functions of arrays.
 
-All of them are ratios of means, `sum(c · top) / sum(c · bottom)`, so that one rule gives the value, the influence of each
-row and any resample. With weights w = π(a|x) / propensity, outcomes y, and guesses q̂:
+All of them are ratios of means, `sum(c · top) / sum(c · bottom)`, so that one rule gives the value, the influence
+of each row and any resample. With weights w = π(a|x) / propensity, outcomes y, and guesses q̂:
 
 | name | top | bottom | |
 |---|---|---|---|
@@ -98,7 +98,7 @@ def switch_threshold(terms: Terms, largest_error: float) -> float:
     positive = terms.weight[terms.weight > 0]
     if not len(positive):
         return float("inf")
-    candidates = np.geomspace(positive.min(), positive.max(), CANDIDATES)[::-1] if np.ptp(positive) > 0 else []
+    candidates = np.geomspace(positive.max(), positive.min(), CANDIDATES) if np.ptp(positive) > 0 else positive[:0]
     best, least = float("inf"), np.inf
     for threshold in (np.inf, *candidates):
         influence = ratio("switch-dr", terms, float(threshold)).influence

@@ -14,8 +14,8 @@ from .log import DecisionLog
 __all__ = ["Gap", "OnGaps", "lost_in", "stood_in"]
 
 OnGaps = Literal["refuse", "bound", "reweight"]
-"""`refuse` the log; `bound` the score as if the lost decisions had all been useless, or all right; or `reweight`: let the
-decisions in and beside a gap stand for those that were lost in it."""
+"""`refuse` the log; `bound` the score as if the lost decisions had all been useless, or all right; or `reweight`: let
+the decisions in and beside a gap stand for those that were lost in it."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def cautions_of(overlap: Overlap) -> list[Caution]:
             Caution(
                 "unsupported",
                 f"about {-stray:.0%} of this policy's choices were never made by the log on such prompts; what they "
-                "would have brought is guessed (dm, dr, switch-dr) or ignored (ips, snips). Log with an exploration floor",
+                "would have brought is guessed (dm, dr, switch-dr) or ignored (ips, snips). Explore while you log",
             )
         )
     elif sure:

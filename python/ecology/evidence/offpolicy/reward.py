@@ -57,7 +57,9 @@ def cross_fitted(log: DecisionLog, values: Floats, features: Floats | None, seed
 
     A model without rows in the other folds is guessed as the mean of all models.
     """
-    folds = np.array([zlib.crc32(f"{seed}|{prompt}".encode("utf-8", "surrogatepass")) % FOLDS for prompt in log.prompts])
+    folds = np.array(
+        [zlib.crc32(f"{seed}|{prompt}".encode("utf-8", "surrogatepass")) % FOLDS for prompt in log.prompts]
+    )
     known = ~np.isnan(values)
     guessed = np.full((len(log.prompts), len(log.models)), np.nan)
     low, high = float(values[known].min()), float(values[known].max())
@@ -73,7 +75,7 @@ def cross_fitted(log: DecisionLog, values: Floats, features: Floats | None, seed
                 guessed[inside, model] = float(values[own].mean())
             if features is not None and own.sum() >= LEAST_ROWS:
                 guessed[inside, model] = ridge(features[log.prompt[own]], values[own], features[inside])
-    return np.clip(guessed, low, high)
+    return np.asarray(np.clip(guessed, low, high))
 
 
 def ridge(rows: Floats, values: Floats, asked: Floats) -> Floats:

@@ -67,7 +67,10 @@ class OffPolicy:
         return {"format": FORMAT, **_plain(asdict(self))}
 
     def __repr__(self) -> str:
-        told = "; ".join(f"{name} {self[name]}, {measure.change.value:+.3g}" for name, measure in self.measures.items())
+        told = "; ".join(
+            f"{name} {self[name].value:.4g} [{self[name].low:.4g}, {self[name].high:.4g}], {each.change.value:+.3g}"
+            for name, each in self.measures.items()
+        )
         seen = f"{self.overlap.effective_rows:.0f} effective of {self.rows} rows"
         return f"OffPolicy({self.policy}: {told}; {seen}, {self.verdict})"
 
