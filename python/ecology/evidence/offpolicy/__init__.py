@@ -6,6 +6,7 @@ from .gaps import Gap
 from .overlap import Caution, Overlap
 from .target import Policy
 from .value import Measure, OffPolicy
+from .window import window
 
 __all__ = [
     "ESTIMATORS",
@@ -17,4 +18,5 @@ __all__ = [
     "Overlap",
     "Policy",
     "evaluate_off_policy",
+    "window",
 ]
