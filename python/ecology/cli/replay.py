@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -114,8 +114,8 @@ def _show(found: OffPolicy, by: str | None) -> None:
     console.print(f"{found.rows} decisions, {found.prompts} prompts; they tell {seen}", highlight=False, markup=False)
     table = Table("", "the log", f"{escape(found.policy)} ({found.estimator})", "change")
     for name, measure in found.measures.items():
-        cells = (measure.logged, measure.estimates[found.estimator], measure.change)
-        table.add_row(names[name], *(_told(each, name) for each in cells))
+        cells = [_told(each, name) for each in (measure.logged, measure.estimates[found.estimator])]
+        table.add_row(names[name], *cells, _told(measure.change, name, signed=True))
     console.print(table)
     table = Table("estimator", *(names[name] for name in found.measures))
     for estimator in next(iter(found.measures.values())).estimates:
@@ -128,22 +128,23 @@ def _show(found: OffPolicy, by: str | None) -> None:
         )
         for name, part in found.slices.items():
             row = (_told(part[measure], measure) if measure in part.measures else "-" for measure in found.measures)
-            change = _told(part.measures["score"].change, "score")
+            change = _told(part.measures["score"].change, "score", signed=True)
             seen = f"{part.overlap.effective_rows:.0f}"
             table.add_row(escape(name), str(part.rows), seen, *row, change, part.verdict)
         console.print(table)
     console.print(f"verdict: [bold]{found.verdict}[/]", highlight=False)
 
 
-def _told(value: Interval, measure: str) -> str:
+def _told(value: Interval, measure: str, *, signed: bool = False) -> str:
     from math import isfinite
 
-    def shown(number: Any) -> str:
+    def shown(number: float) -> str:
         if not isfinite(number):
             return "unknown"
+        sign = "-" if number < 0 else "+" if signed else ""
         if measure == "cost_usd":
-            return f"${1000 * number:.3g}"
-        return f"{number:.1f} ms" if measure == "latency_ms" else f"{number:.3f}"
+            return f"{sign}${1000 * abs(number):.3g}"
+        return f"{sign}{abs(number):.1f} ms" if measure == "latency_ms" else f"{sign}{abs(number):.3f}"
 
     if not isfinite(value.low):
         return shown(value.value)

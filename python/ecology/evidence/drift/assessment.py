@@ -76,7 +76,7 @@ def measure_drift(
         least_rows: below so many on either side nothing is said.
         seed: of the classifier of the vocabulary and the floor of the ECE.
 
-    Something has drifted if it is beyond chance (Holm's correction over all tests) *and* large enough to matter: see
+    Something has drifted if it is beyond chance (Holm's correction) *and* large enough to matter: see
     `LEAST_INDEX`, `LEAST_AREA`, `LEAST_GAP`. Prompts that come again and again, from one user for example, are taken as
     if they were asked independently.
 
@@ -102,11 +102,12 @@ def measure_drift(
         asked = [str(name) for name in after.slices[after.asked]]
         names += [name for name, _ in sorted(Counter(asked).items(), key=lambda pair: (-pair[1], pair[0]))]
     measured = [_measured(name, before, after, prompts, signals, least_rows, seed) for name in names]
-    p_values = [each.p for part in measured for each in part[2]]
-    p_values += [cell.p for part in measured for cell in part[3] if cell.p is not None]
-    corrected = iter(holm(p_values))
+    about_inputs = [each.p for part in measured for each in part[2]]
+    about_models = [cell.p for part in measured for cell in part[3] if cell.p is not None]
+    # Half of alpha each, so that a few tests of calibration are not drowned by fifty of each slice's prompts.
+    corrected, of_models = (iter(_halved(p_values)) for p_values in (about_inputs, about_models))
     shifts = [[_shift(each, next(corrected), alpha) for each in part[2]] for part in measured]
-    cells = [[_calibration(cell, corrected, alpha, seed) for cell in part[3]] for part in measured]
+    cells = [[_calibration(cell, of_models, alpha, seed) for cell in part[3]] for part in measured]
     parts = [
         _judged(name, part, inputs, calibration, least_rows)
         for name, part, inputs, calibration in zip(names, measured, shifts, cells, strict=True)
@@ -115,7 +116,7 @@ def measure_drift(
     verdict: Verdict = "drifted" if moved else parts[0].verdict
     worst = parts[0] if parts[0].verdict == "drifted" or not moved else moved[0]
     reason = worst.reason if worst.name is None else f"{by} {worst.name}: {worst.reason}"
-    return Drift(verdict, reason, parts, by, alpha, len(p_values))
+    return Drift(verdict, reason, parts, by, alpha, len(about_inputs) + len(about_models))
 
 
 def _check(tables: list[Outcomes], confidence: Any, by: str | None, alpha: float, least_rows: int) -> None:
@@ -186,6 +187,11 @@ def _pairs(side: _Side, rows: Mask) -> dict[str, tuple[Floats, Floats]]:
         own = known & (models == model)
         found[model] = side.confidence[own], side.score[own]
     return found
+
+
+def _halved(p_values: list[float]) -> list[float]:
+    """Corrected for each other, and for being one of two families."""
+    return [min(1.0, 2 * p) for p in holm(p_values)]
 
 
 def _shift(tested: Tested, p: float, alpha: float) -> InputShift:
