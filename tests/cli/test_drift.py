@@ -9,6 +9,13 @@ from tests.cli.running import Run
 from tests.evidence.drift.made import traffic
 
 from ecology import Outcomes, Router
+from ecology.cli.output import console
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console is as wide as the terminal in which its module was first loaded."""
+    monkeypatch.setattr(console, "width", 200)
 
 
 @pytest.fixture

@@ -10,6 +10,13 @@ from tests.cli.running import Run
 from tests.evidence.offpolicy.made import week
 
 from ecology import Outcomes, Router
+from ecology.cli.output import console
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console is as wide as the terminal in which its module was first loaded."""
+    monkeypatch.setattr(console, "width", 200)
 
 
 @pytest.fixture
@@ -30,6 +37,7 @@ def test_a_model_is_judged_beside_the_log(run: Run) -> None:
 @pytest.mark.usefixtures("log")
 def test_json_has_all_of_it(run: Run) -> None:
     found = run("replay", "log.csv", "--policy", "large@1=0.25,small@1=0.75", "--estimator", "snips", "--json").json
+    assert found["method"] == "normal"
     assert found["format"] == "ecology.off_policy.v1" and found["estimator"] == "snips"
     assert found["policy"] == "mixture of large@1 25%, small@1 75%"
     score = found["measures"]["score"]

@@ -68,10 +68,11 @@ EXPECTED = Outcome(
         ([graded(1), asked(1)], EXPECTED),
         ([asked(1), graded(1)], EXPECTED),
         ([graded(1) | asked(1)], EXPECTED),
+        ([graded(1, chosen=None), asked(1)], EXPECTED),
         ([event(1, timestamp=1_700_000_001.0), asked(1), {"answer_id": f"{1:032x}", "score": 0.5}], EXPECTED),
         ([event(1), graded(1), asked(1, prompt=None, messages=CHAT)], EXPECTED),
     ],
-    ids=["grade, prompt", "prompt, grade", "one line", "event, prompt, grade", "all three"],
+    ids=["grade, prompt", "prompt, grade", "one line", "who answered", "event, prompt, grade", "all three"],
 )  # fmt: skip
 def test_lines_about_one_answer_become_one_outcome_in_any_order(lines: list[Any], expected: Outcome) -> None:
     assert list(Outcomes.from_decisions(lines)) == [expected]
@@ -95,7 +96,7 @@ def test_what_nobody_chose_graded_or_drew_is_counted_and_left_out() -> None:
     lines = [graded(0), asked(0)]
     lines += [event(1), asked(1), event(2), asked(2)]
     lines += [graded(3, plan="cascade", ending="escalated"), asked(3), graded(4, ending="selected"), asked(4)]
-    lines += [graded(5, propensity=None), asked(5), graded(6, chosen=None), asked(6)]
+    lines += [graded(5, propensity=None), asked(5), graded(6, chosen=None, ending="fell_back"), asked(6)]
     table = Outcomes.from_decisions(lines)
     assert len(table) == 1
     assert table.left_out == {

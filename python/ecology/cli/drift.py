@@ -51,7 +51,9 @@ def _show(found: Drift) -> None:
     from rich.table import Table
 
     colours = {"drifted": "yellow", "stable": "green", "too little data": "dim"}
-    console.print(f"[bold {colours[found.verdict]}]{found.verdict}[/]: {escape(found.reason)}", highlight=False)
+    console.print(
+        f"[bold {colours[found.verdict]}]{found.verdict}[/]: {escape(found.reason)}", highlight=False, soft_wrap=True
+    )
     if found.by is not None:
         table = Table(escape(found.by), "then", "now", "verdict", "why")
         for part in found.slices:

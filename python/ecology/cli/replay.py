@@ -27,6 +27,14 @@ class Gaps(StrEnum):
     BOUND = "bound"
 
 
+class Intervals(StrEnum):
+    """How they are made."""
+
+    NORMAL = "normal"
+    BOOTSTRAP = "bootstrap"
+    BERNSTEIN = "bernstein"
+
+
 class Measured(StrEnum):
     """The estimators; see `ecology/evidence/offpolicy/estimators.py`."""
 
@@ -49,9 +57,10 @@ def command(
     since: Annotated[str | None, typer.Option(help="A date, a time, or 7d: so long before the last one.")] = None,
     until: Annotated[str | None, typer.Option(help="Not from here on.")] = None,
     estimator: Annotated[Measured, typer.Option(help="Whose numbers count.")] = Measured.DR,
+    method: Annotated[Intervals, typer.Option(help="Of the intervals.")] = Intervals.NORMAL,
     lost: Annotated[int, typer.Option(min=0, help="Decisions of the window that were dropped from the log.")] = 0,
     on_gaps: Annotated[Gaps, typer.Option(help="Refuse a log that lost some, or allow for the worst.")] = Gaps.REFUSE,
-    seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the folds and the bootstrap.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Judge another policy on logged decisions: score, cost and latency, with how far the log can tell."""
@@ -61,7 +70,14 @@ def command(
     decisions = window(read_log(log), since, until)
     with steps(quiet=as_json) as step, step(f"{len(decisions)} decisions"):
         found = evaluate_off_policy(
-            decisions, target, estimator=estimator.value, by=by, seed=seed, gaps=lost, on_gaps=on_gaps.value
+            decisions,
+            target,
+            estimator=estimator.value,
+            by=by,
+            method=method.value,
+            seed=seed,
+            gaps=lost,
+            on_gaps=on_gaps.value,
         )
     if as_json:
         return print_json(found.to_dict() | {"log": [str(file) for file in log]})

@@ -62,6 +62,21 @@ def test_guesses_from_the_prompt_shorten_the_interval_of_dr() -> None:
     assert better.low <= true_value(CAREFUL) <= better.high
 
 
+def test_bootstrap_agrees_with_the_normal_interval_and_bernstein_covers_where_rows_are_few() -> None:
+    log = week(1500, 8)
+    normal, drawn = (
+        evaluate_off_policy(log, careful, model="means", method=each, resamples=400) for each in ("normal", "bootstrap")
+    )
+    for name in ("score", "cost_usd"):
+        length = normal[name].high - normal[name].low
+        assert drawn[name].low == pytest.approx(normal[name].low, abs=0.2 * length)
+        assert drawn[name].high == pytest.approx(normal[name].high, abs=0.2 * length)
+    truth = true_value(CAREFUL)
+    for seed in range(30):
+        score = evaluate_off_policy(week(12, seed), careful, model="means", method="bernstein")["score"]
+        assert score.low <= truth <= score.high
+
+
 def test_exact_guesses_make_dr_right_where_propensities_are_wrong() -> None:
     log = week(4000, 1)
     log["propensity"] = np.clip(log["propensity"] * 0.5, 0.01, 1)

@@ -22,7 +22,8 @@ class Measure:
     """One of score, cost and latency, per decision.
 
     `logged` is what the log's own policy got, over the same rows; `estimates` what the other would have got, by
-    estimator; `change` is the chosen estimator minus `logged`, with the interval of the difference. `switch` is τ.
+    estimator; `change` is the chosen estimator minus `logged`, with the (normal) interval of
+    the difference. `switch` is τ.
     """
 
     name: str

@@ -73,8 +73,14 @@ def from_decisions(*sources: Any, prompts: Mapping[str, str] | None = None, scor
         if prompt is None and prompts is not None:
             prompt = prompts.get(str(answer))
         fields |= {"propensity": propensity, "timestamp": _decided(line)}
-        log.add(line, prompt, line.get("chosen") or find(line, "decision.model"), **fields)
+        log.add(line, prompt, _chosen(line), **fields)
     return log.outcomes(ADVICE)
+
+
+def _chosen(line: Mapping[str, Any]) -> Any:
+    """Whom the decision chose: who answered, if nothing says otherwise."""
+    named = line.get("chosen") or find(line, "decision.model")
+    return line.get("model") if named is None and line.get("ending") != "fell_back" else named
 
 
 def _of(line: Mapping[str, Any], name: str) -> Any:
