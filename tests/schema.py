@@ -50,6 +50,7 @@ LEG = {
     "cost_usd": float,
 }
 ATTRIBUTION = {
+    "answer_id": str,
     "snapshot": {"name": str, "generation": int, "digest": str},
     "task": (str, NONE),
     "account": str,
@@ -57,6 +58,8 @@ ATTRIBUTION = {
     "ending": str,
     "model": (str, NONE),
     "confidence": (float, NONE),
+    "combined": (dict, NONE),
+    "withheld": (str, NONE),
     "cost_usd": float,
     "compute_ms": float,
     "overhead_ms": float,

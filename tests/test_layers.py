@@ -16,7 +16,7 @@ PACKAGE = Path(ecology.__file__).parent
 
 # From the ground up. A room may import any room of a lower row, and none of its own row.
 ROWS = [
-    {"errors", "config", "messages", "stats", "_core", "spec", "settings", "table"},
+    {"errors", "config", "messages", "stats", "_core", "spec", "settings", "table", "plot"},
     {"backends", "store"},
     {"isolation"},
     {"population", "policy"},

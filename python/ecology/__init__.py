@@ -14,27 +14,59 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Accounts, Answer, Decision, __version__, best_confidence, majority, replay, signals
+    from ._core import (
+        Accounts,
+        Answer,
+        Decision,
+        LinUcb,
+        StaticEmbedding,
+        __version__,
+        best_confidence,
+        majority,
+        replay,
+        signals,
+    )
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
     from .errors import EcologyError
     from .evidence import evaluate_off_policy, measure_drift
     from .messages import Reply
-    from .policy import Adaptive, Budget, Cascade, Direct, Policy
+    from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
     from .routing import Outcome, Outcomes, Router
 
 _HOMES = {
-    "._core": ("Accounts", "Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
+    "._core": (
+        "Accounts",
+        "Answer",
+        "Decision",
+        "LinUcb",
+        "StaticEmbedding",
+        "__version__",
+        "best_confidence",
+        "majority",
+        "replay",
+        "signals",
+    ),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
     ".errors": ("EcologyError",),
     ".evidence": ("evaluate_off_policy", "measure_drift"),
     ".messages": ("Reply",),
-    ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
+    ".policy": (
+        "Adaptive",
+        "Budget",
+        "Cascade",
+        "Direct",
+        "ErrorBound",
+        "MaxCost",
+        "Policy",
+        "QualityTarget",
+        "Utility",
+    ),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
     ".routing": ("Outcome", "Outcomes", "Router"),
@@ -53,11 +85,15 @@ __all__ = [
     "Direct",
     "Ecology",
     "EcologyError",
+    "ErrorBound",
+    "LinUcb",
     "Manifest",
+    "MaxCost",
     "Outcome",
     "Outcomes",
     "Policy",
     "Price",
+    "QualityTarget",
     "Registry",
     "Reply",
     "Request",
@@ -65,7 +101,9 @@ __all__ = [
     "Router",
     "Savings",
     "Stage",
+    "StaticEmbedding",
     "Tier",
+    "Utility",
     "__version__",
     "best_confidence",
     "evaluate_off_policy",

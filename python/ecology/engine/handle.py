@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
-from ..backends import LinearBackend
 from ..errors import ArtifactError, InvalidPopulation, Violation
-from ..population import Manifest, Role
+from ..population import Manifest
 from .compile import baseline_of, compile_description
 from .description import Description
 from .members import load_member, survives_fork
+from .solved import router_path, solved_entry
 
 __all__ = ["Compiled", "compile_population", "engine_of", "reopened"]
+
+
+MOST_CONTEXT = 576
+"""Equal to `MOST_CONTEXT` in `rust/core/src/snapshot/population.rs`: the core refuses it too, less politely."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Compiled:
     spec: str
     members: list[_core.Member | None]
     router: _core.RouterWeights | None
+    learned: _core.Learned | None
     baseline: str | None
     uses_loop: bool
 
@@ -51,6 +56,13 @@ def compile_population(description: Description) -> Compiled:
         router = _router(description)
     except ArtifactError as error:
         violations.append(Violation("policy.routing.router", f"{error.path}: {error.problem}", error.fix))
+    solved = None
+    try:
+        solved = solved_entry(description)
+    except ArtifactError as error:
+        violations.append(Violation("policy.routing.objective", f"{error.path}: {error.problem}", error.fix))
+    learned, problems = _learned(description, router)
+    violations += problems
     features, disagreements = _features(description, members, router)
     violations += disagreements
     if violations:
@@ -58,9 +70,10 @@ def compile_population(description: Description) -> Compiled:
     baseline = baseline_of(description)
     return Compiled(
         description=description,
-        spec=json.dumps(compile_description(description, features)),
+        spec=json.dumps(compile_description(description, features, solved)),
         members=members,
         router=router,
+        learned=learned,
         baseline=None if baseline is None else baseline.id,
         uses_loop=any(member is not None and member.place == "loop" for member in members),
     )
@@ -88,7 +101,7 @@ def reopened(compiled: Compiled) -> Compiled:
 
 def engine_of(compiled: Compiled, generation: int = 1) -> _core.Engine:
     """A new engine that serves it; swaps are counted from `generation`."""
-    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation)
+    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation, compiled.learned)
 
 
 def _loaded(
@@ -108,14 +121,36 @@ def _loaded(
 
 
 def _router(description: Description) -> _core.RouterWeights | None:
-    named = description.policy.routing.router
-    if named is None:
-        return None
-    model = description.find(named)
-    path = named
-    if model is not None and model.role is Role.ROUTER and isinstance(model.backend, LinearBackend):
-        path = model.backend.path
-    return _core.RouterWeights.read(Path(description.root, path))
+    path = router_path(description)
+    return None if path is None else _core.RouterWeights.read(path)
+
+
+def _learned(
+    description: Description, router: _core.RouterWeights | None
+) -> tuple[_core.Learned | None, list[Violation]]:
+    """What an earlier process learned about this router; None where there is no file yet."""
+    learning = description.policy.routing.learning
+    where = "policy.routing.learning"
+    if not learning.enabled or router is None:
+        return None, []
+    if router.context_dimensions > MOST_CONTEXT:
+        problem = f"this router has a context of {router.context_dimensions} numbers, the most is {MOST_CONTEXT}"
+        return None, [Violation(where, problem, "fit it on fewer models, or switch learning off")]
+    if learning.state is None or not Path(description.root, learning.state).exists():
+        return None, []
+    where += ".state"
+    try:
+        learned = _core.Learned.read(Path(description.root, learning.state))
+    except ArtifactError as error:
+        return None, [Violation(where, f"{error.path}: {error.problem}", error.fix)]
+    fix = "name another file, or move this one away to begin anew"
+    if learned.router != router.digest:
+        problem = f"{learning.state} was learned about the router {learned.router}, this one is {router.digest}"
+        return None, [Violation(where, problem, fix)]
+    if learned.prior != learning.prior:
+        problem = f"{learning.state} was learned under prior = {learned.prior:g}, the policy says {learning.prior:g}"
+        return None, [Violation(where, problem, fix)]
+    return learned, []
 
 
 def _features(

@@ -1,7 +1,8 @@
-"""Which model for which prompt: outcomes, and routers that learn from them."""
+"""Which model for which prompt: outcomes, routers that learn from them, and what those are worth."""
 
+from .evaluation import Evaluation, evaluate
 from .outcome import Outcome
 from .outcomes import Outcomes, read_outcomes, to_outcomes, write_outcomes
 from .router import Router
 
-__all__ = ["Outcome", "Outcomes", "Router", "read_outcomes", "to_outcomes", "write_outcomes"]
+__all__ = ["Evaluation", "Outcome", "Outcomes", "Router", "evaluate", "read_outcomes", "to_outcomes", "write_outcomes"]

@@ -6,8 +6,11 @@ use ecology_core::journey::{DecisionRecord, Routed};
 use ecology_core::snapshot::Snapshot;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::convert::json_to_py;
+use crate::embedding::StaticEmbedding;
+use crate::learned::Learned;
 use crate::router::RouterWeights;
 
 /// Which model should serve, how sure that is, and why the others were not chosen.
@@ -55,6 +58,34 @@ impl Decision {
         self.routed.decision.ranked.iter().map(|r| (&*snapshot.model(r.model).id, r.confidence)).collect()
     }
 
+    /// Expected money for the call, in USD: learned for this prompt, else by the manifest; None where nobody knows.
+    #[getter]
+    fn expected_cost_usd(&self) -> Option<f64> {
+        let chosen = self.routed.decision.chosen();
+        chosen.priced.then_some(chosen.expected_nano_usd as f64 / 1e9)
+    }
+
+    /// Expected latency of the call, in milliseconds: learned for this prompt, else by the manifest; None where nobody knows.
+    #[getter]
+    fn expected_latency_ms(&self) -> Option<f64> {
+        self.routed.decision.chosen().expected_latency_ms(&self.routed.snapshot)
+    }
+
+    /// Why each other model was not chosen: its place in the ranking, or the clauses of admission that it fails.
+    #[getter]
+    fn why<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (snapshot, why) = (&self.routed.snapshot, PyDict::new(py));
+        for ranked in &self.routed.decision.ranked {
+            if let Some(reason) = ranked.not_chosen {
+                why.set_item(&*snapshot.model(ranked.model).id, [reason.name()])?;
+            }
+        }
+        for (model, reasons) in self.routed.verdict.reasons(snapshot, &self.routed.request.ask) {
+            why.set_item(&*model, reasons)?;
+        }
+        Ok(why)
+    }
+
     /// The whole decision as a dictionary, excluded models and reasons included.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         json_to_py(py, &self.routed.to_json())
@@ -68,25 +99,49 @@ impl Decision {
 
     fn __repr__(&self) -> String {
         let mark = if self.calibrated() { "" } else { ", uncalibrated" };
-        format!("Decision(model={:?}, confidence={:.3}{mark})", self.model(), self.confidence())
+        let cost = self.expected_cost_usd().map(|usd| format!(", expected_cost_usd={usd:.3e}"));
+        let latency = self.expected_latency_ms().map(|ms| format!(", expected_latency_ms={ms:.1}"));
+        format!(
+            "Decision(model={:?}, confidence={:.3}{mark}{}{}, of {})",
+            self.model(),
+            self.confidence(),
+            cost.unwrap_or_default(),
+            latency.unwrap_or_default(),
+            self.routed.decision.ranked.len()
+        )
+    }
+
+    /// A table of the ranking, for notebooks.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("ecology.routing.html")?.call_method1("decision_html", (slf,))
     }
 }
 
-/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON) and router.
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router, and what it had learned on line. `embedding` is the one that the
+/// features name, when no router brings it.
 ///
 /// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
 #[pyfunction]
-#[pyo3(signature = (spec, record, router=None))]
+#[pyo3(signature = (spec, record, router=None, embedding=None, learned=None))]
 pub(crate) fn replay<'py>(
     py: Python<'py>,
     spec: &str,
     record: &str,
     router: Option<&RouterWeights>,
+    embedding: Option<&StaticEmbedding>,
+    learned: Option<&Learned>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let invalid = |error: String| PyValueError::new_err(error);
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
-    let weights = router.map(|router| router.weights().clone());
-    let snapshot = Snapshot::from_json(spec, weights, 0).map_err(|e| invalid(e.to_string()))?;
+    let corrections = learned.and_then(|learned| learned.knowledge().published.clone());
+    let weights = router.map(|router| match corrections {
+        Some(corrections) => router.weights().corrected(corrections),
+        None => Ok(router.weights().clone()),
+    });
+    let weights = weights.transpose().map_err(|e| invalid(e.to_string()))?;
+    let embedding = embedding.map(|embedding| Arc::clone(embedding.table()));
+    let snapshot = Snapshot::from_json_with(spec, weights, embedding, 0);
+    let snapshot = snapshot.map_err(|e| invalid(e.to_string()))?;
     let routed =
         ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;
     json_to_py(py, &routed.to_json())

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecology_core::journey::{Chooser, Refusal, Routed};
+use ecology_core::journey::{Chooser, DecisionRecord, Refusal, Routed};
+use ecology_core::router::Decision as RoutedDecision;
 use ecology_core::snapshot::{ModelIndex, Snapshot};
-use ecology_core::text::{FeatureSpec, Features};
+use ecology_core::text::{Extractor, Features};
 use ecology_core::{Tensor, Value};
 use ecology_runtime::Mailbox;
 use ecology_runtime::carriers::{Interrupted, carry};
@@ -27,6 +28,7 @@ use crate::convert::{RequestArgs, Word, json_to_py, py_to_value, request, tokens
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
+use crate::learned::Learned;
 use crate::member::Member;
 use crate::onnx;
 use crate::router::RouterWeights;
@@ -48,9 +50,11 @@ fn population(
     generation: u64,
 ) -> PyResult<Population> {
     let weights = router.map(|router| router.weights().clone());
-    let snapshot =
-        Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
-    let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    let members: Vec<_> =
+        members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    let embedding = members.iter().flatten().find_map(|member| member.embedding()).cloned();
+    let snapshot = Snapshot::from_json_with(spec, weights, embedding, generation);
+    let snapshot = snapshot.map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(Population::new(Arc::new(snapshot), members))
 }
 
@@ -86,14 +90,14 @@ impl Engine {
 
     fn read(&self, begun: Begun, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
         let Begun { began_ns, population, content, tensor } = begun;
-        let features = Arc::new(population.snapshot.spec.features.extract(text));
+        let features = Arc::new(population.snapshot.extractor.extract(text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
         let text: Arc<str> = if host.is_some() && !population.reads.text { "".into() } else { text.into() };
         let spec = Some(Arc::clone(&population.spec));
         let host = host.map(|object| Arc::new(object) as _);
-        let input = LegInput { text, features, spec, content, tensor, host, ends_by: None };
+        let input = LegInput { text, features, spec, content, tensor, host, ..LegInput::default() };
         Read { population, request, input, began_ns }
     }
 
@@ -109,7 +113,7 @@ impl Engine {
         args: Option<&RequestArgs>,
     ) -> Result<Routed, Refusal> {
         let began_ns = self.engine.clock().now_ns();
-        let features = Arc::new(extracted(&snapshot.spec.features, text));
+        let features = Arc::new(extracted(&snapshot.extractor, text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, snapshot, text, features, began_ns, seed);
         Routed::route(Arc::clone(snapshot), self.engine.live(), request).map(|(routed, _)| routed)
@@ -121,11 +125,15 @@ thread_local! {
 }
 
 /// The features of a text, in as much memory as they need: they grow in memory that a thread keeps.
-fn extracted(spec: &FeatureSpec, text: &str) -> Features {
+fn extracted(extractor: &Extractor, text: &str) -> Features {
     FEATURES.with_borrow_mut(|features| {
-        spec.extract_into(text, features);
+        extractor.extract_into(text, features);
         features.clone()
     })
+}
+
+fn unwritable(error: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(error.to_string())
 }
 
 /// Whether a text is plainly no blank, without a look at all of it.
@@ -143,16 +151,19 @@ fn is_declared(snapshot: &Snapshot, account: &str) -> bool {
 #[pymethods]
 impl Engine {
     /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models; swaps are counted from
-    /// `generation`.
+    /// `generation`, and learning goes on from `learned`.
     #[new]
-    #[pyo3(signature = (spec, members, router=None, generation=1))]
+    #[pyo3(signature = (spec, members, router=None, generation=1, learned=None))]
     fn new(
         spec: &str,
         members: Vec<Option<Py<Member>>>,
         router: Option<&RouterWeights>,
         generation: u64,
+        learned: Option<&Learned>,
     ) -> PyResult<Self> {
-        let engine = Arc::new(RuntimeEngine::new(population(spec, &members, router, generation)?));
+        let learned = learned.map(|learned| learned.knowledge().clone());
+        let population = population(spec, &members, router, generation)?;
+        let engine = Arc::new(RuntimeEngine::resumed(population, learned));
         let engine = Homebound::new(engine);
         Ok(Self { engine, generation: Mutex::new(generation), seed: AtomicU64::new(0) })
     }
@@ -274,7 +285,7 @@ impl Engine {
 
     /// `route` of a text under plain constraints. None when something about them wants a closer look, which the facade takes:
     /// whatever is wrong is told in its words.
-    #[pyo3(signature = (text, task, language, data_class, jurisdiction, model, account, seed))]
+    #[pyo3(signature = (text, task, language, data_class, jurisdiction, risk, model, account, seed))]
     #[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
     fn route_plain(
         &self,
@@ -284,6 +295,7 @@ impl Engine {
         language: &Bound<'_, PyAny>,
         data_class: &Bound<'_, PyAny>,
         jurisdiction: &Bound<'_, PyAny>,
+        risk: &Bound<'_, PyAny>,
         model: &Bound<'_, PyAny>,
         account: &Bound<'_, PyAny>,
         seed: &Bound<'_, PyAny>,
@@ -295,6 +307,7 @@ impl Engine {
                 language: word(language)?,
                 data_class: word(data_class)?,
                 jurisdiction: word(jurisdiction)?,
+                risk: risk.extract().ok()?,
                 model: word(model)?,
                 account: word(account)?,
                 seed: seed.extract().ok()?,
@@ -314,13 +327,15 @@ impl Engine {
         Ok(Some(Decision::wrap(Arc::new(routed))))
     }
 
-    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]).
-    #[pyo3(signature = (texts, args=None))]
+    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]); with
+    /// `scores` also the confidence of every model of the population, float32 [n, models], NaN where it was not admitted.
+    #[pyo3(signature = (texts, args=None, scores=false))]
     fn route_batch<'py>(
         &self,
         py: Python<'py>,
         texts: Vec<Bound<'py, PyString>>,
         args: Option<RequestArgs>,
+        scores: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
         let args = args.unwrap_or_default();
@@ -328,23 +343,34 @@ impl Engine {
         let snapshot = &population.snapshot;
         let seeds = self.seed.fetch_add(texts.len() as u64, Ordering::Relaxed);
         let seeded: Vec<(&str, u64)> = texts.iter().copied().zip(seeds..).collect();
-        let choices: Result<Vec<(ModelIndex, f32)>, Refusal> = py.detach(|| {
+        let models = snapshot.spec.models.len();
+        // The choice, its confidence, and that of all models if asked for.
+        let read = |decision: &RoutedDecision| {
+            let mut row = vec![f32::NAN; if scores { models } else { 0 }];
+            for ranked in &decision.ranked {
+                if let Some(score) = row.get_mut(usize::from(ranked.model)) {
+                    *score = ranked.confidence;
+                }
+            }
+            let chosen = decision.chosen();
+            (chosen.model, chosen.confidence, row)
+        };
+        let choices: Result<Vec<(ModelIndex, f32, Vec<f32>)>, Refusal> = py.detach(|| {
             let (shared, live) = (Arc::clone(snapshot), self.engine.live());
             let chooser = Chooser::new(shared, live, args.ask(0), &args.account(), args.limits());
             ecology_runtime::batch::in_parallel_with(
                 &seeded,
                 || (chooser.clone(), Features::default()),
                 |(chooser, features), (text, seed)| {
-                    snapshot.spec.features.extract_into(text, features);
+                    snapshot.extractor.extract_into(text, features);
                     let input_bytes = args.input_bytes.unwrap_or(text.len() as u64);
                     let seed = args.seed.unwrap_or(*seed);
                     match chooser.choose(features, input_bytes, tokens(input_bytes), seed) {
-                        Some(choice) => Ok(choice),
+                        Some(decision) => Ok(read(&decision)),
                         // Once more, at length: that knows the reasons.
-                        None => self.routed_under(snapshot, text, Some(&args)).map(|routed| {
-                            let chosen = routed.decision.chosen();
-                            (chosen.model, chosen.confidence)
-                        }),
+                        None => self
+                            .routed_under(snapshot, text, Some(&args))
+                            .map(|routed| read(&routed.decision)),
                     }
                 },
             )
@@ -356,9 +382,13 @@ impl Engine {
         let columns = PyDict::new(py);
         columns.set_item(
             "model",
-            PyList::new(py, choices.iter().map(|(model, _)| &ids[usize::from(*model)]))?,
+            PyList::new(py, choices.iter().map(|(model, _, _)| &ids[usize::from(*model)]))?,
         )?;
-        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c)| *c)))?;
+        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c, _)| *c)))?;
+        if scores {
+            let flat: Vec<f32> = choices.iter().flat_map(|(_, _, row)| row).copied().collect();
+            columns.set_item("scores", PyArray1::from_vec(py, flat).reshape([texts.len(), models])?)?;
+        }
         Ok(columns)
     }
 
@@ -373,19 +403,80 @@ impl Engine {
         let Some(router) = &current.snapshot.router else { return Ok(None) };
         let columns = router.models().len();
         let rows = py.detach(|| {
-            ecology_runtime::batch::in_parallel_with(&texts, Features::default, |features, text| {
-                let mut scores = vec![0.0; columns];
-                router.table().spec().extract_into(text, features);
-                router.table().score_into(features, &mut scores);
-                scores
-                    .iter()
-                    .zip(router.calibration())
-                    .map(|(score, platt)| platt.probability(*score))
-                    .collect::<Vec<_>>()
-            })
+            ecology_runtime::batch::in_parallel_with(
+                &texts,
+                || (Features::default(), Vec::new()),
+                |(features, basis), text| {
+                    let mut scores = vec![0.0; columns];
+                    current.snapshot.extractor.extract_into(text, features);
+                    router.basis_into(features, basis);
+                    router.scores_into(basis, &mut scores);
+                    scores
+                },
+            )
         });
         let flat = PyArray1::from_vec(py, rows.concat());
         Ok(Some(flat.reshape([texts.len(), columns])?))
+    }
+
+    /// Grades an answer with a score in [0, 1], and tells whether the router learned from it. Every so many lessons make a
+    /// generation.
+    fn feedback(&self, py: Python<'_>, answer_id: &str, score: f64) -> PyResult<bool> {
+        let _section = Section::enter(py);
+        let graded = detached(py, || {
+            let graded = self.engine.grade(answer_id, score)?;
+            if graded.publish {
+                let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+                *generation += u64::from(self.engine.publish(*generation + 1).is_some());
+            }
+            Ok(graded.learned)
+        });
+        graded.map_err(|refused| errors::feedback(py, &refused))
+    }
+
+    /// Serves what was learned so far, and gives the generation; None if nothing was.
+    fn publish(&self, py: Python<'_>) -> Option<u64> {
+        let _section = Section::enter(py);
+        detached(py, || {
+            let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+            self.engine.publish(*generation + 1)?;
+            *generation += 1;
+            Some(*generation)
+        })
+    }
+
+    /// Everything that was learned on line; None without a learned router or with learning off.
+    fn learned(&self, py: Python<'_>) -> Option<Learned> {
+        py.detach(|| self.engine.live().feedback.learner().map(|learner| Learned::wrap(learner.learned())))
+    }
+
+    /// Takes at most `most` graded answers, oldest first.
+    fn take_feedback<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let rows = self.engine.live().feedback.take(most);
+        rows.iter().map(|row| json_to_py(py, &serde_json::to_value(row).map_err(unwritable)?)).collect()
+    }
+
+    /// Answers that wait, those that were forgotten, grades, those that were learned from, and rows that did not fit.
+    fn feedback_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = self.engine.live().feedback.counts();
+        let row = PyDict::new(py);
+        row.set_item("pending", counts.pending)?;
+        row.set_item("forgotten", counts.forgotten)?;
+        row.set_item("graded", counts.graded)?;
+        row.set_item("learned", counts.learned)?;
+        row.set_item("dropped", counts.dropped)?;
+        Ok(row)
+    }
+
+    /// Makes the decision of a record (JSON) again, under the current snapshot or one of the last that learned.
+    ///
+    /// Raises ValueError if its snapshot is none of them, or if it keeps neither features nor text.
+    fn replay<'py>(&self, py: Python<'py>, record: &str) -> PyResult<Bound<'py, PyAny>> {
+        let record: DecisionRecord = serde_json::from_str(record).map_err(unwritable)?;
+        let snapshot = self.engine.snapshot_of(&record.snapshot);
+        let snapshot = snapshot.unwrap_or_else(|| Arc::clone(&self.engine.current().snapshot));
+        let routed = py.detach(|| ecology_core::journey::replay(snapshot, &record));
+        json_to_py(py, &routed.map_err(unwritable)?.to_json())
     }
 
     /// Lossless sums by account, model, task and role since the process began.

@@ -9,10 +9,14 @@
 //! | `call` | calls that the interpreter may never return from |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
+//! | `embedding` | static embeddings |
 //! | `engine` | the engine and the calling thread |
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
+//! | `fit` | factored routers from outcomes |
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
+//! | `learned` | what a router learned on line |
+//! | `lin_ucb` | a contextual bandit |
 //! | `member` | linear and served members, and members that are Python |
 //! | `onnx` | members and graphs of onnxruntime |
 //! | `router` | a file of router weights |
@@ -26,10 +30,14 @@ mod bridge;
 mod call;
 mod convert;
 mod decision;
+mod embedding;
 mod engine;
 mod errors;
+mod fit;
 mod flight;
 mod learn;
+mod learned;
+mod lin_ucb;
 mod member;
 mod onnx;
 mod router;
@@ -54,7 +62,11 @@ mod _core {
     #[pymodule_export]
     use decision::{Decision, replay};
     #[pymodule_export]
+    use embedding::{PieceCounts, StaticEmbedding};
+    #[pymodule_export]
     use engine::Engine;
+    #[pymodule_export]
+    use fit::{FittedRouter, fit_factored, fit_head};
     #[pymodule_export]
     use flight::{Flight, Post};
     #[pymodule_export]
@@ -62,6 +74,10 @@ mod _core {
         Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
         out_of_fold_classifier, out_of_fold_dense, write_classifier,
     };
+    #[pymodule_export]
+    use learned::Learned;
+    #[pymodule_export]
+    use lin_ucb::LinUcb;
     #[pymodule_export]
     use member::{Member, linear_member, openai_member, python_member};
     #[pymodule_export]

@@ -10,17 +10,21 @@
 //!
 //! let spec = FeatureSpec { buckets_log2: 12, ..FeatureSpec::default() };
 //! let texts = ["where is my card", "my card has not arrived", "what is the exchange rate", "rate for dollars"];
-//! let rows = Rows::from_features(texts.iter().map(|text| spec.extract(text)));
+//! let rows = Rows::from_features(&spec, texts.iter().map(|text| spec.extract(text)));
 //! let head = fit_softmax(&rows, &[0, 0, 1, 1], 2, spec.buckets(), &SoftmaxOptions::default(), &|_| ())?;
 //! let scores = head.score(&rows, 0);
 //! assert!(scores[0] > scores[1]);
 //! # Ok::<(), ecology_learn::LearnError>(())
 //! ```
 
+mod beta;
 mod calibrate;
+mod distil;
 mod dual;
 mod error;
+pub mod factored;
 mod folds;
+mod isotonic;
 mod linear;
 mod logistic;
 mod math;
@@ -29,9 +33,12 @@ mod router;
 mod rows;
 mod softmax;
 
+pub use beta::fit_beta;
 pub use calibrate::{fit_platt, fit_temperature};
+pub use distil::{DistilOptions, distil, piece_counts, project};
 pub use error::LearnError;
 pub use folds::folds;
+pub use isotonic::fit_isotonic;
 pub use linear::Linear;
 pub use logistic::{LogisticOptions, fit_logistic};
 pub use router::fit_router;

@@ -6,7 +6,7 @@ use super::{Live, Refusal, Request};
 use crate::admission::{Ask, Clause, Verdict, admit};
 use crate::budget::{AccountPath, Amounts, Limits, Resource};
 use crate::router::{Decision, Inputs, decide};
-use crate::snapshot::{Mask, ModelIndex, PlanSpec, Snapshot};
+use crate::snapshot::{Doubt, Mask, PlanSpec, Snapshot};
 use crate::text::Features;
 
 /// Fills what the request leaves unstated from the policy's defaults.
@@ -21,6 +21,7 @@ fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
     fill(&mut ask.language, &defaults.language);
     fill(&mut ask.data_class, &defaults.data_class);
     fill(&mut ask.jurisdiction, &defaults.jurisdiction);
+    ask.risk.get_or_insert(defaults.risk);
     ask
 }
 
@@ -98,6 +99,11 @@ impl Routed {
         }
     }
 
+    /// How sure its answer has to be.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.snapshot.doubt(self.request.ask.task.as_deref())
+    }
+
     /// The plan that carries the request out.
     pub fn plan(&self) -> &PlanSpec {
         self.snapshot.plan(self.request.ask.task.as_deref())
@@ -129,27 +135,28 @@ impl Chooser {
         Self { snapshot, path, ask, explores }
     }
 
-    /// The model that [`Routed::route`] would choose and its confidence; `None` where that would refuse.
+    /// The decision that [`Routed::route`] would make; `None` where that would refuse.
     pub fn choose(
         &mut self,
         features: &Features,
         input_bytes: u64,
         tokens_in: u64,
         seed: u64,
-    ) -> Option<(ModelIndex, f32)> {
+    ) -> Option<Decision> {
         self.ask.input_bytes = input_bytes;
         let verdict = admit(&self.snapshot, &self.ask, &affordable(&self.snapshot, &self.path, tokens_in));
         let (task, explores) = (self.ask.task.as_deref(), self.explores);
         let inputs = Inputs { features, verdict: &verdict, task, tokens_in, explores, seed };
-        let decision = decide(&self.snapshot, &inputs)?;
-        let chosen = decision.chosen();
-        Some((chosen.model, chosen.confidence))
+        decide(&self.snapshot, &inputs)
     }
 }
 
-/// Whether the plan begins with the first in rank.
+/// Whether the plan begins with the first in rank, and the risk lets another model be tried.
 fn explores(snapshot: &Snapshot, ask: &Ask) -> bool {
-    !matches!(snapshot.plan(ask.task.as_deref()), PlanSpec::Cascade { .. })
+    let plan = snapshot.plan(ask.task.as_deref());
+    let begins_with_the_first =
+        !matches!(plan, PlanSpec::Cascade { .. } | PlanSpec::Direct { model: Some(_), .. });
+    begins_with_the_first && snapshot.spec.routing.explores(ask.risk.unwrap_or_default())
 }
 
 /// A request that nobody may serve.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::snapshot::ModelIndex;
+use crate::snapshot::{ModelIndex, Snapshot};
 
 /// What the confidences rest on.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +27,23 @@ pub struct Ranked {
     pub model: ModelIndex,
     /// Decision confidence: P(good), read from the prompt.
     pub confidence: f32,
-    /// Expected money for the call.
+    /// Expected money for the call: learned for this prompt where the router has learned it, else by the manifest.
     pub expected_nano_usd: u64,
-    /// Expected compute for the call.
+    /// Whether somebody stated the price or the router learned it. Unknown is not free.
+    pub priced: bool,
+    /// Expected compute for the call, by the manifest.
     pub expected_compute_us: u64,
+    /// Expected latency for this prompt, where the router has learned it.
+    pub learned_latency_ms: Option<f32>,
     /// Why it is not first; `None` for the first.
     pub not_chosen: Option<NotChosen>,
+}
+
+impl Ranked {
+    /// Expected latency of the call: learned, else as the manifest states it, if it does.
+    pub fn expected_latency_ms(&self, snapshot: &Snapshot) -> Option<f64> {
+        self.learned_latency_ms.map(f64::from).or(snapshot.model(self.model).expected_latency_ms)
+    }
 }
 
 /// Why an eligible model is not the first choice.
@@ -69,6 +80,15 @@ impl NotChosen {
     }
 }
 
+/// What feedback on the answer will be set against, where the router learns on line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The context of [`crate::snapshot::RouterWeights::context`].
+    pub context: Vec<f32>,
+    /// P(good) of each column of the router as it was fitted, before anything that was learned since.
+    pub fitted: Vec<f32>,
+}
+
 /// Ranked models, and the exact chance with which the first one was chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -80,6 +100,8 @@ pub struct Decision {
     pub propensity: f64,
     /// Whether exploration overrode the ranking.
     pub explored: bool,
+    /// Only where the router learns on line.
+    pub evidence: Option<Arc<Evidence>>,
 }
 
 impl Decision {

@@ -19,8 +19,12 @@ pub use facts::{RankingFacts, WorstCase};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
-pub use population::{Snapshot, SnapshotError};
-pub use router_weights::{Platt, RouterWeights, RouterWeightsError};
+pub use population::{MOST_CONTEXT, Snapshot, SnapshotError};
+pub use router_weights::{
+    Block, Calibration, Contributions, Corrections, Expected, FactoredParts, Group, Heads, LogHeads,
+    MAX_BASIS, MAX_PROJECTION, ModelHead, NamedBlock, Platt, RouterWeights, RouterWeightsError,
+};
 pub use spec::{
-    AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
+    AccountSpec, Conditions, Defaults, Doubt, Learning, LogText, LowConfidence, Objective, PlanSpec, Risk,
+    Routing, Rule, SnapshotSpec,
 };

@@ -7,12 +7,16 @@ use sha2::{Digest, Sha256};
 
 use super::facts::worst_of;
 use super::{
-    MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights, SnapshotSpec, Stage,
+    Doubt, MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights, SnapshotSpec, Stage,
     WorstCase,
 };
 use crate::budget::Resource;
+use crate::text::{Extractor, ExtractorError, StaticEmbedding};
 
 const ANY: &str = "any";
+
+/// The longest context that anything is learned over on line: what a model's feedback teaches takes 8 bytes times its square.
+pub const MOST_CONTEXT: usize = 576;
 
 /// A spec that cannot be compiled. The control plane says so first and better; this is the last gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +37,9 @@ pub enum SnapshotError {
         /// How many there are.
         models: usize,
     },
+    /// Votes cannot be weighed with these.
+    #[error("a cascade averages with the weights {0}; none may be below 0 and one has to be above")]
+    Weights(String),
     /// An id that two models have.
     #[error("two models are called {0}")]
     Duplicate(Arc<str>),
@@ -52,9 +59,15 @@ pub enum SnapshotError {
         /// Digest of the population's spec.
         population: String,
     },
+    /// Learning over so long a context would take too much memory.
+    #[error("learning on line needs a context of at most {MOST_CONTEXT} numbers, this router's has {0}")]
+    LearningContext(usize),
     /// The features cannot be extracted.
     #[error("the feature spec is not valid: {0}")]
     Features(String),
+    /// The static embedding of the features is not at hand, or another one is.
+    #[error("the features cannot be extracted: {0}")]
+    Embedding(ExtractorError),
 }
 
 /// Which models accept each value of one clause; those that accept `any` accept also what is unstated.
@@ -101,10 +114,12 @@ impl ClauseTable {
 }
 
 /// One compiled population. Immutable; shared by every request that started under it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// What it was compiled from.
     pub spec: SnapshotSpec,
+    /// What turns a prompt into features under `spec.features`.
+    pub extractor: Extractor,
     /// Counts the swaps of this process.
     pub generation: u64,
     /// SHA-256 over the canonical spec and the digest of the router's weights.
@@ -146,29 +161,57 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Compiles a spec in JSON.
+    /// Compiles a spec in JSON whose features name no static embedding but the router's.
     pub fn from_json(
         json: &str,
         router: Option<RouterWeights>,
         generation: u64,
     ) -> Result<Self, SnapshotError> {
-        let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
-        Self::compile(spec, router, generation)
+        Self::from_json_with(json, router, None, generation)
     }
 
-    /// Compiles a spec.
+    /// Compiles a spec in JSON. `embedding` is the one that a member's features name, when no router brings it.
+    pub fn from_json_with(
+        json: &str,
+        router: Option<RouterWeights>,
+        embedding: Option<Arc<StaticEmbedding>>,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
+        let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
+        Self::compile_with(spec, router, embedding, generation)
+    }
+
+    /// Compiles a spec whose features name no static embedding but the router's.
     pub fn compile(
         spec: SnapshotSpec,
         router: Option<RouterWeights>,
         generation: u64,
     ) -> Result<Self, SnapshotError> {
+        Self::compile_with(spec, router, None, generation)
+    }
+
+    /// Compiles a spec. `embedding` is the one that a member's features name, when no router brings it.
+    pub fn compile_with(
+        spec: SnapshotSpec,
+        router: Option<RouterWeights>,
+        embedding: Option<Arc<StaticEmbedding>>,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
         check(&spec)?;
         if let Some(weights) = &router
-            && weights.table().spec() != &spec.features
+            && weights.extractor().spec() != &spec.features
         {
-            let (router, population) = (weights.table().spec().digest(), spec.features.digest());
+            let (router, population) = (weights.extractor().spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
+        if let Some(weights) = router.as_ref().filter(|_| spec.routing.learning.enabled)
+            && weights.context_dimensions() > MOST_CONTEXT
+        {
+            return Err(SnapshotError::LearningContext(weights.context_dimensions()));
+        }
+        let embedding =
+            router.as_ref().and_then(|weights| weights.extractor().embedding()).cloned().or(embedding);
+        let extractor = Extractor::new(spec.features.clone(), embedding).map_err(SnapshotError::Embedding)?;
         let models = &spec.models;
         let those = |test: &dyn Fn(&Model) -> bool| -> Mask {
             models.iter().enumerate().filter(|(_, model)| test(model)).map(|(index, _)| index).collect()
@@ -179,6 +222,7 @@ impl Snapshot {
             models.iter().map(|model| known.get(model.id.as_ref()).copied()).collect()
         };
         Ok(Self {
+            extractor,
             generation,
             digest: digest(&spec, router.as_ref())?,
             answering: those(&|model| model.role.answers()),
@@ -206,6 +250,12 @@ impl Snapshot {
         })
     }
 
+    /// The same population under weights that learned something: another generation with another digest.
+    pub fn relearned(&self, router: RouterWeights, generation: u64) -> Result<Self, SnapshotError> {
+        let digest = digest(&self.spec, Some(&router))?;
+        Ok(Self { generation, digest, router: Some(router), ..self.clone() })
+    }
+
     /// The model at a position.
     pub fn model(&self, index: ModelIndex) -> &Model {
         &self.spec.models[usize::from(index)]
@@ -219,6 +269,14 @@ impl Snapshot {
         // A name whose only versions do not serve still names them: their reason is the stage, not that nobody asked.
         let any_stage = || models.iter().position(|m| m.name.as_ref() == name);
         by_id.or_else(by_name).or_else(any_stage).map(|at| at as ModelIndex)
+    }
+
+    /// How sure an answer of a task has to be, if its plan says so.
+    pub fn doubt(&self, task: Option<&str>) -> Option<Doubt> {
+        match task.filter(|task| self.spec.plans.contains_key(*task)) {
+            Some(task) => self.spec.doubts.get(task).copied(),
+            None => self.spec.default_doubt,
+        }
     }
 
     /// The plan of a task.
@@ -253,9 +311,19 @@ fn check(spec: &SnapshotSpec) -> Result<(), SnapshotError> {
         named(&format!("rule {}", rule.name), rule.model)?;
     }
     for plan in spec.plans.values().chain([&spec.default_plan]) {
-        if let PlanSpec::Cascade { first, then, .. } = plan {
-            named("a cascade", *first)?;
-            named("a cascade", *then)?;
+        match plan {
+            PlanSpec::Direct { model, .. } => named("a direct plan", *model)?,
+            PlanSpec::Cascade { first, then, average, .. } => {
+                named("a cascade", *first)?;
+                named("a cascade", *then)?;
+                let sound = |weights: &[f64; 2]| {
+                    weights.iter().all(|w| w.is_finite() && *w >= 0.0) && weights.iter().sum::<f64>() > 0.0
+                };
+                if let Some(weights) = average.filter(|weights| !sound(weights)) {
+                    return Err(SnapshotError::Weights(format!("{weights:?}")));
+                }
+            }
+            PlanSpec::Adaptive { .. } => {}
         }
     }
     for (account, limits) in &spec.accounts {

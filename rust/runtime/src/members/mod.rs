@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ecology_core::leg::{Fault, Reply};
-use ecology_core::text::{FeatureSpec, Features};
+use ecology_core::text::{FeatureSpec, Features, StaticEmbedding};
 use ecology_core::{Tensor, Value};
 
 use crate::net::reactor::{Call, Reactor};
@@ -65,6 +65,8 @@ pub struct LegInput {
     pub tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
     /// The input as the host knows it (a Python object), for members that are the host's.
     pub host: Option<Arc<dyn Any + Send + Sync>>,
+    /// Whether the plan takes the votes of several members together, so that a classifier says what it thinks of every label.
+    pub votes: bool,
     /// When the leg's time is over, for members on a pool, which may end their work then.
     pub ends_by: Option<Instant>,
 }
@@ -97,6 +99,11 @@ pub trait Member: Debug + Send + Sync {
     /// What it needs of the input.
     fn reads(&self) -> Reads {
         Reads::default()
+    }
+
+    /// The static embedding that the features it reads are made with.
+    fn embedding(&self) -> Option<&Arc<StaticEmbedding>> {
+        None
     }
 
     /// The member itself, for a host that knows its kind (a `Loop` member is started by the host).
