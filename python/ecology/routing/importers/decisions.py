@@ -66,7 +66,9 @@ def from_decisions(*sources: Any, prompts: Mapping[str, str] | None = None, scor
             continue
         propensity = _of(line, "propensity")
         if propensity is None:
-            log.leave_out("without a propensity")
+            # A prompt of which nothing else is known is of an answer that nobody graded.
+            decided = any(key in line for key in ("score", "chosen", "decision"))
+            log.leave_out("without a propensity" if decided else "without a score")
             continue
         fields = {name: line.get(name) for name in ("task", "cost_usd", "latency_ms")}
         prompt = next((said for key in PROMPTS if (said := prompt_of(line.get(key)))), None)
