@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .engine.description import Description, read_description
     from .engine.request import Request
     from .errors import EcologyError
+    from .evidence import evaluate_off_policy, measure_drift
     from .messages import Reply
     from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
@@ -53,6 +54,7 @@ _HOMES = {
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
     ".errors": ("EcologyError",),
+    ".evidence": ("evaluate_off_policy", "measure_drift"),
     ".messages": ("Reply",),
     ".policy": (
         "Adaptive",
@@ -104,7 +106,9 @@ __all__ = [
     "Utility",
     "__version__",
     "best_confidence",
+    "evaluate_off_policy",
     "majority",
+    "measure_drift",
     "read_description",
     "replay",
     "signals",
