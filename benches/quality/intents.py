@@ -19,6 +19,7 @@ from typing import Any
 from baselines import NOTE, stated
 from rich.console import Console
 from rich.table import Table
+from semantic import measure_static
 from trials import measure
 
 from ecology.cli.output import steps
@@ -56,6 +57,7 @@ def _one(file: Path, seed: int, target: float, *, quiet: bool) -> dict[str, Any]
     with tempfile.TemporaryDirectory() as folder, steps(quiet=quiet) as step:
         result = run_demo(corpus, Path(folder), step, seed=seed, quality_target=target)
         rows = measure(result, step)
+        semantic = measure_static(result, seed, target, step)
     return {
         "file": file.name,
         "n": len(corpus.part("test")),
@@ -63,7 +65,8 @@ def _one(file: Path, seed: int, target: float, *, quiet: bool) -> dict[str, Any]
         "missing": result.missing,
         "note": corpus.note or None,
         "stated": stated(file.name),
-        "rows": rows,
+        "rows": [*rows, *(semantic.rows if semantic else ())],
+        "semantic_ms": semantic.times if semantic else None,
     }
 
 
@@ -96,6 +99,13 @@ def _notes(result: dict[str, Any]) -> list[str]:
         for row in result["rows"]
         if "threshold" in row
     ]
+    times = result["semantic_ms"]
+    if times:
+        notes.append(
+            f"a semantic decision, all of `answer()`: {times['answer'] * 1e3:.1f} µs of processor time, "
+            f"its vector alone {times['vector'] * 1e3:.1f} µs from Python; MiniLM int8 {times['minilm_int8']:.2f} ms "
+            f"({times['minilm_int8'] / times['answer']:.0f} times as long), fp32 {times['minilm_fp32']:.2f} ms"
+        )
     return [*notes, *(result[key] for key in ("missing", "note") if result[key])]
 
 

@@ -13,7 +13,7 @@ from ecology.policy import Plan
 from ecology.routing.solve import Solution
 from ecology.stats import paired_interval
 
-__all__ = ["measure"]
+__all__ = ["measure", "row_of"]
 
 
 def measure(result: Result, step: Step) -> list[dict[str, Any]]:
@@ -30,12 +30,13 @@ def measure(result: Result, step: Step) -> list[dict[str, Any]]:
         trials = run_trials(ecologies, test.texts, test.labels, progress)
     large = trials[1]
     return [
-        {"name": name, "chosen": name == result.chosen.kind, **facts, **_row(trial, large)}
+        {"name": name, "chosen": name == result.chosen.kind, **facts, **row_of(trial, large)}
         for (name, _, facts), trial in zip(contenders, trials, strict=True)
     ]
 
 
-def _row(trial: Trial, large: Trial) -> dict[str, Any]:
+def row_of(trial: Trial, large: Trial) -> dict[str, Any]:
+    """What one trial says beside the large model's on the same texts."""
     mean, low, high = paired_interval([float(right) for right in trial.correct], [float(r) for r in large.correct])
     return trial.to_dict() | {
         "share": trial.share(),

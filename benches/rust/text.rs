@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use ecology_core::text::{FeatureSpec, Features, WeightTable};
+use ecology_core::text::{Extractor, FeatureSpec, Features, StaticEmbedding, WeightTable};
 
 const SYLLABLES: [&str; 24] = [
     "ba", "con", "der", "e", "fi", "gra", "ho", "in", "ka", "lo", "men", "na", "or", "per", "qui", "re",
@@ -71,5 +71,60 @@ fn text(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, text);
+/// The vector of a prompt from a table of the usual size: a whole word is one piece, so all of it is found in the table.
+fn embedding(criterion: &mut Criterion) {
+    let mut pieces: Vec<String> = vec!["[UNK]".to_owned()];
+    for first in SYLLABLES {
+        pieces.extend([first.to_owned(), format!("##{first}")]);
+        for second in SYLLABLES {
+            pieces.push(format!("{first}{second}"));
+            pieces.extend(SYLLABLES.iter().map(|third| format!("{first}{second}{third}")));
+        }
+    }
+    pieces.extend([",", "?"].map(str::to_owned));
+    pieces.sort_unstable();
+    pieces.dedup();
+    pieces.extend((pieces.len()..30_000).map(|n| format!("unused{n}")));
+    let rows: Vec<i8> = (0..pieces.len() * 256).map(|i| ((i * 7919) % 255) as u8 as i8).collect();
+    let ones = vec![1.0; pieces.len()];
+    let Ok(table) = StaticEmbedding::new(&pieces, &rows, &ones, &ones) else { return };
+    let table = std::sync::Arc::new(table);
+    let spec = FeatureSpec { embedding: Some(table.spec()), signals: true, ..FeatureSpec::default() };
+    let Ok(extractor) = Extractor::new(spec, Some(std::sync::Arc::clone(&table))) else { return };
+    let (mut features, mut found) = (Features::default(), Vec::new());
+    let mut group = criterion.benchmark_group("static_embedding");
+    for words in [8, 49, 400] {
+        let texts: Vec<String> = (0..500).map(|seed| prompt(words, seed)).collect();
+        let mut texts = texts.iter().cycle();
+        group.bench_function(format!("pieces_{words}_words"), |bench| {
+            bench.iter(|| {
+                found.clear();
+                table.pieces_into(black_box(texts.next().map_or("", String::as_str)), &mut found);
+                black_box(&found);
+            });
+        });
+        group.bench_function(format!("extract_{words}_words"), |bench| {
+            bench.iter(|| {
+                extractor.extract_into(black_box(texts.next().map_or("", String::as_str)), &mut features);
+                black_box(&features);
+            });
+        });
+        for columns in [16, 150] {
+            let weights = vec![0.5; extractor.spec().dimension() * columns];
+            let bias = vec![0.0; columns];
+            let Ok(table) = WeightTable::over(extractor.clone(), columns, &weights, &bias) else { return };
+            let (table, mut scores) = (table.quantized(), vec![0.0; columns]);
+            group.bench_function(format!("extract_and_score_{columns}_{words}_words"), |bench| {
+                bench.iter(|| {
+                    extractor.extract_into(black_box(texts.next().map_or("", String::as_str)), &mut features);
+                    table.score_into(&features, &mut scores);
+                    black_box(&scores);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, text, embedding);
 criterion_main!(benches);

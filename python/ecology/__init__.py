@@ -14,7 +14,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core import Accounts, Answer, Decision, __version__, best_confidence, majority, replay, signals
+    from ._core import (
+        Accounts,
+        Answer,
+        Decision,
+        StaticEmbedding,
+        __version__,
+        best_confidence,
+        majority,
+        replay,
+        signals,
+    )
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
@@ -26,7 +36,17 @@ if TYPE_CHECKING:
     from .routing import Outcome, Outcomes, Router
 
 _HOMES = {
-    "._core": ("Accounts", "Answer", "Decision", "__version__", "best_confidence", "majority", "replay", "signals"),
+    "._core": (
+        "Accounts",
+        "Answer",
+        "Decision",
+        "StaticEmbedding",
+        "__version__",
+        "best_confidence",
+        "majority",
+        "replay",
+        "signals",
+    ),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
@@ -63,6 +83,7 @@ __all__ = [
     "Router",
     "Savings",
     "Stage",
+    "StaticEmbedding",
     "Tier",
     "__version__",
     "best_confidence",

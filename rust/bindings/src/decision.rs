@@ -8,6 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::json_to_py;
+use crate::embedding::StaticEmbedding;
 use crate::router::RouterWeights;
 
 /// Which model should serve, how sure that is, and why the others were not chosen.
@@ -72,21 +73,25 @@ impl Decision {
     }
 }
 
-/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON) and router.
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON) and router. `embedding` is the one that the
+/// features name, when no router brings it.
 ///
 /// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
 #[pyfunction]
-#[pyo3(signature = (spec, record, router=None))]
+#[pyo3(signature = (spec, record, router=None, embedding=None))]
 pub(crate) fn replay<'py>(
     py: Python<'py>,
     spec: &str,
     record: &str,
     router: Option<&RouterWeights>,
+    embedding: Option<&StaticEmbedding>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let invalid = |error: String| PyValueError::new_err(error);
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
     let weights = router.map(|router| router.weights().clone());
-    let snapshot = Snapshot::from_json(spec, weights, 0).map_err(|e| invalid(e.to_string()))?;
+    let embedding = embedding.map(|embedding| Arc::clone(embedding.table()));
+    let snapshot = Snapshot::from_json_with(spec, weights, embedding, 0);
+    let snapshot = snapshot.map_err(|e| invalid(e.to_string()))?;
     let routed =
         ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;
     json_to_py(py, &routed.to_json())

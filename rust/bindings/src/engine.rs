@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ecology_core::journey::{Chooser, Refusal, Routed};
 use ecology_core::snapshot::{ModelIndex, Snapshot};
-use ecology_core::text::{FeatureSpec, Features};
+use ecology_core::text::{Extractor, Features};
 use ecology_core::{Tensor, Value};
 use ecology_runtime::Mailbox;
 use ecology_runtime::carriers::{Interrupted, carry};
@@ -48,9 +48,11 @@ fn population(
     generation: u64,
 ) -> PyResult<Population> {
     let weights = router.map(|router| router.weights().clone());
-    let snapshot =
-        Snapshot::from_json(spec, weights, generation).map_err(|e| PyValueError::new_err(e.to_string()))?;
-    let members = members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    let members: Vec<_> =
+        members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
+    let embedding = members.iter().flatten().find_map(|member| member.embedding()).cloned();
+    let snapshot = Snapshot::from_json_with(spec, weights, embedding, generation);
+    let snapshot = snapshot.map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(Population::new(Arc::new(snapshot), members))
 }
 
@@ -86,7 +88,7 @@ impl Engine {
 
     fn read(&self, begun: Begun, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
         let Begun { began_ns, population, content, tensor } = begun;
-        let features = Arc::new(population.snapshot.spec.features.extract(text));
+        let features = Arc::new(population.snapshot.extractor.extract(text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
         // A text of which nobody but inline members will see more than the features is not copied for them.
@@ -109,7 +111,7 @@ impl Engine {
         args: Option<&RequestArgs>,
     ) -> Result<Routed, Refusal> {
         let began_ns = self.engine.clock().now_ns();
-        let features = Arc::new(extracted(&snapshot.spec.features, text));
+        let features = Arc::new(extracted(&snapshot.extractor, text));
         let seed = self.seed.fetch_add(1, Ordering::Relaxed);
         let request = request(args, snapshot, text, features, began_ns, seed);
         Routed::route(Arc::clone(snapshot), self.engine.live(), request).map(|(routed, _)| routed)
@@ -121,9 +123,9 @@ thread_local! {
 }
 
 /// The features of a text, in as much memory as they need: they grow in memory that a thread keeps.
-fn extracted(spec: &FeatureSpec, text: &str) -> Features {
+fn extracted(extractor: &Extractor, text: &str) -> Features {
     FEATURES.with_borrow_mut(|features| {
-        spec.extract_into(text, features);
+        extractor.extract_into(text, features);
         features.clone()
     })
 }
@@ -335,7 +337,7 @@ impl Engine {
                 &seeded,
                 || (chooser.clone(), Features::default()),
                 |(chooser, features), (text, seed)| {
-                    snapshot.spec.features.extract_into(text, features);
+                    snapshot.extractor.extract_into(text, features);
                     let input_bytes = args.input_bytes.unwrap_or(text.len() as u64);
                     let seed = args.seed.unwrap_or(*seed);
                     match chooser.choose(features, input_bytes, tokens(input_bytes), seed) {
@@ -375,7 +377,7 @@ impl Engine {
         let rows = py.detach(|| {
             ecology_runtime::batch::in_parallel_with(&texts, Features::default, |features, text| {
                 let mut scores = vec![0.0; columns];
-                router.table().spec().extract_into(text, features);
+                current.snapshot.extractor.extract_into(text, features);
                 router.table().score_into(features, &mut scores);
                 scores
                     .iter()

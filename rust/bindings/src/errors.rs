@@ -104,7 +104,9 @@ pub(crate) fn artifact(py: Python<'_>, path: &str, error: &ArtifactError) -> PyE
         facts.set_item("problem", error.to_string())?;
         let fix = match error {
             ArtifactError::Io(_) => "check that the path exists and that its folder can be written",
-            ArtifactError::Format(_) | ArtifactError::Weights(_) => "restore the file, or train it again",
+            ArtifactError::Format(_) | ArtifactError::Weights(_) | ArtifactError::Embedding { .. } => {
+                "restore the file, or train it again"
+            }
         };
         facts.set_item("fix", fix)?;
         Ok(raise(py, "ArtifactError", &facts))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ecology_core::text::{FeatureSpec, WeightTable};
+use ecology_core::text::{Extractor, FeatureSpec, WeightTable};
 use ecology_learn::{self as learn, Linear, LogisticOptions, Rows, SoftmaxOptions};
 use ecology_runtime::artifact::{Artifact, Meaning};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -11,12 +11,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::call::call;
+use crate::embedding::StaticEmbedding;
 use crate::errors;
 use crate::router::RouterWeights;
 use crate::section::attached;
-use crate::text::spec;
+use crate::text::extractor;
 
-fn refused(error: impl std::fmt::Display) -> PyErr {
+pub(crate) fn refused(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
@@ -24,26 +25,44 @@ fn refused(error: impl std::fmt::Display) -> PyErr {
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Features {
     rows: Rows,
-    spec: FeatureSpec,
+    extractor: Extractor,
+}
+
+impl Features {
+    fn spec(&self) -> &FeatureSpec {
+        self.extractor.spec()
+    }
 }
 
 #[pymethods]
 impl Features {
-    /// Extracts the features of each text under `features` (JSON; the default spec from None).
+    /// Extracts the features of each text under `features` (JSON; the default spec from None), with the vector of `embedding` when it
+    /// is given: a row has its n-grams, then its dense features from index `buckets` on.
     #[new]
-    #[pyo3(signature = (texts, features=None))]
-    fn new(py: Python<'_>, texts: Vec<Bound<'_, PyString>>, features: Option<&str>) -> PyResult<Self> {
-        let spec = spec(features)?;
+    #[pyo3(signature = (texts, features=None, embedding=None))]
+    fn new(
+        py: Python<'_>,
+        texts: Vec<Bound<'_, PyString>>,
+        features: Option<&str>,
+        embedding: Option<&StaticEmbedding>,
+    ) -> PyResult<Self> {
+        let extractor = extractor(features, embedding)?;
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
         let rows = py.detach(|| {
-            let extracted = ecology_runtime::batch::in_parallel(&texts, |text| spec.extract(text));
-            Rows::from_features(extracted)
+            let extracted = ecology_runtime::batch::in_parallel(&texts, |text| extractor.extract(text));
+            Rows::from_features(extractor.spec(), extracted)
         });
-        Ok(Self { rows, spec })
+        Ok(Self { rows, extractor })
     }
 
     fn __len__(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Number of features of a row, those that are 0 included: buckets of n-grams, then dense features.
+    #[getter]
+    fn dimension(&self) -> usize {
+        self.spec().dimension()
     }
 
     /// Scores float32 [n, columns] under a head: rows · weights + bias.
@@ -53,13 +72,13 @@ impl Features {
         weights: PyReadonlyArray2<'py, f32>,
         bias: PyReadonlyArray1<'py, f32>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let (buckets, columns) = weights.as_array().dim();
+        let (dimension, columns) = weights.as_array().dim();
         let bias = bias.to_vec()?;
-        if buckets != self.spec.buckets() || columns != bias.len() {
+        if dimension != self.spec().dimension() || columns != bias.len() {
             return Err(refused(format!(
-                "weights are [{buckets}, {columns}] and bias [{}], the features have {} buckets",
+                "weights are [{dimension}, {columns}] and bias [{}], the rows have {} features",
                 bias.len(),
-                self.spec.buckets()
+                self.spec().dimension()
             )));
         }
         let linear = Linear { weights: weights.as_array().iter().copied().collect(), bias };
@@ -71,12 +90,12 @@ impl Features {
     /// The feature spec, as JSON.
     #[getter]
     fn features(&self) -> PyResult<String> {
-        serde_json::to_string(&self.spec).map_err(refused)
+        serde_json::to_string(self.spec()).map_err(refused)
     }
 }
 
 /// Tells a Python callable how far the work is, in [0, 1].
-fn teller(progress: Option<Py<PyAny>>) -> impl Fn(f32) + Sync {
+pub(crate) fn teller(progress: Option<Py<PyAny>>) -> impl Fn(f32) + Sync {
     move |done: f32| {
         if let Some(progress) = &progress {
             // A progress bar that fails is no reason to stop training.
@@ -104,7 +123,7 @@ fn matrix<'py>(py: Python<'py>, numbers: Vec<f32>, columns: usize) -> PyResult<B
     PyArray1::from_vec(py, numbers).reshape([rows, columns])
 }
 
-/// Trains a linear classifier: weights [buckets, columns] and bias [columns].
+/// Trains a linear classifier: weights [dimension, columns] and bias [columns].
 #[pyfunction]
 #[pyo3(signature = (rows, labels, columns, seed=0, progress=None))]
 pub(crate) fn fit_sparse<'py>(
@@ -118,13 +137,20 @@ pub(crate) fn fit_sparse<'py>(
     let labels = labels.to_vec()?;
     let tell = teller(progress);
     let linear = py.detach(|| {
-        learn::fit_softmax(&rows.rows, &labels, columns, rows.spec.buckets(), &softmax(false, seed), &tell)
+        learn::fit_softmax(
+            &rows.rows,
+            &labels,
+            columns,
+            rows.spec().dimension(),
+            &softmax(false, seed),
+            &tell,
+        )
     });
     head(py, linear.map_err(refused)?)
 }
 
 /// Writes a linear classifier over the features of `rows` to `path`, one byte per weight; returns its digest. Weights are float32
-/// [buckets, columns], bias [columns], as `fit_sparse` gives them; scores are divided by `temperature` before the softmax.
+/// [dimension, columns], bias [columns], as `fit_sparse` gives them; scores are divided by `temperature` before the softmax.
 #[pyfunction]
 pub(crate) fn write_classifier(
     py: Python<'_>,
@@ -136,7 +162,8 @@ pub(crate) fn write_classifier(
     temperature: f32,
 ) -> PyResult<String> {
     let flat: Vec<f32> = weights.as_array().iter().copied().collect();
-    let table = WeightTable::new(rows.spec.clone(), names.len(), &flat, &bias.to_vec()?).map_err(refused)?;
+    let table =
+        WeightTable::over(rows.extractor.clone(), names.len(), &flat, &bias.to_vec()?).map_err(refused)?;
     let meaning = Meaning::Classifier { labels: names, temperature };
     let shown = path.display().to_string();
     py.detach(|| Artifact::write(&path, &table.quantized(), &meaning))
@@ -159,7 +186,15 @@ pub(crate) fn out_of_fold_classifier<'py>(
     let tell = teller(progress);
     let scores = py.detach(|| {
         let options = softmax(false, seed);
-        learn::out_of_fold_softmax(&rows.rows, &labels, &folds, columns, rows.spec.buckets(), &options, &tell)
+        learn::out_of_fold_softmax(
+            &rows.rows,
+            &labels,
+            &folds,
+            columns,
+            rows.spec().dimension(),
+            &options,
+            &tell,
+        )
     });
     matrix(py, scores.map_err(refused)?, columns)
 }
@@ -251,7 +286,7 @@ pub(crate) fn fit_router_heads(
     card: &str,
     seed: u64,
 ) -> PyResult<RouterWeights> {
-    if train.spec != validation.spec {
+    if train.spec() != validation.spec() {
         return Err(refused("train and validation rows have different feature specs"));
     }
     let flat = |targets: &PyReadonlyArray2<'_, f32>| targets.as_array().iter().copied().collect::<Vec<f32>>();
@@ -262,11 +297,11 @@ pub(crate) fn fit_router_heads(
             (&train.rows, &train_targets),
             (&validation.rows, &validation_targets),
             models.len(),
-            train.spec.buckets(),
+            train.spec().dimension(),
             &options,
         )
     });
     let (heads, calibration) = fitted.map_err(refused)?;
-    let table = heads.into_table(train.spec.clone()).map_err(refused)?;
+    let table = heads.into_table(train.extractor.clone()).map_err(refused)?;
     RouterWeights::fitted(table, models, calibration, card.to_owned()).map_err(refused)
 }

@@ -9,6 +9,7 @@
 //! | `call` | calls that the interpreter may never return from |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
+//! | `embedding` | static embeddings |
 //! | `engine` | the engine and the calling thread |
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
 //! | `flight` | a request driven by an event loop |
@@ -26,6 +27,7 @@ mod bridge;
 mod call;
 mod convert;
 mod decision;
+mod embedding;
 mod engine;
 mod errors;
 mod flight;
@@ -53,6 +55,8 @@ mod _core {
     use bridge::Bridge;
     #[pymodule_export]
     use decision::{Decision, replay};
+    #[pymodule_export]
+    use embedding::{PieceCounts, StaticEmbedding};
     #[pymodule_export]
     use engine::Engine;
     #[pymodule_export]

@@ -1,9 +1,13 @@
 //! Features and signals.
 
-use ecology_core::text::{FeatureSpec, Signals};
+use std::sync::Arc;
+
+use ecology_core::text::{Extractor, FeatureSpec, Signals};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::embedding::StaticEmbedding;
 
 /// A feature spec from JSON; the default one from None.
 pub(crate) fn spec(json: Option<&str>) -> PyResult<FeatureSpec> {
@@ -11,6 +15,16 @@ pub(crate) fn spec(json: Option<&str>) -> PyResult<FeatureSpec> {
     let spec: FeatureSpec = serde_json::from_str(json).map_err(|e| PyValueError::new_err(e.to_string()))?;
     spec.validate().map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(spec)
+}
+
+/// A feature spec from JSON and the table that it names. A spec that names none takes the one that is given.
+pub(crate) fn extractor(json: Option<&str>, embedding: Option<&StaticEmbedding>) -> PyResult<Extractor> {
+    let mut spec = spec(json)?;
+    let table = embedding.map(|embedding| Arc::clone(embedding.table()));
+    if spec.embedding.is_none() {
+        spec.embedding = table.as_ref().map(|table| table.spec());
+    }
+    Extractor::new(spec, table).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// The feature spec that is used when none is stated, as JSON.

@@ -10,7 +10,7 @@
 //!
 //! let spec = FeatureSpec { buckets_log2: 12, ..FeatureSpec::default() };
 //! let texts = ["where is my card", "my card has not arrived", "what is the exchange rate", "rate for dollars"];
-//! let rows = Rows::from_features(texts.iter().map(|text| spec.extract(text)));
+//! let rows = Rows::from_features(&spec, texts.iter().map(|text| spec.extract(text)));
 //! let head = fit_softmax(&rows, &[0, 0, 1, 1], 2, spec.buckets(), &SoftmaxOptions::default(), &|_| ())?;
 //! let scores = head.score(&rows, 0);
 //! assert!(scores[0] > scores[1]);
@@ -18,6 +18,7 @@
 //! ```
 
 mod calibrate;
+mod distil;
 mod dual;
 mod error;
 mod folds;
@@ -30,6 +31,7 @@ mod rows;
 mod softmax;
 
 pub use calibrate::{fit_platt, fit_temperature};
+pub use distil::{DistilOptions, distil, piece_counts, project};
 pub use error::LearnError;
 pub use folds::folds;
 pub use linear::Linear;

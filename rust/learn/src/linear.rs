@@ -1,6 +1,6 @@
 //! What a trainer returns.
 
-use ecology_core::text::{FeatureSpec, TableError, WeightTable};
+use ecology_core::text::{Extractor, TableError, WeightTable};
 
 use crate::Rows;
 
@@ -36,8 +36,8 @@ impl Linear {
     }
 
     /// The same weights as a table for serving.
-    pub fn into_table(self, spec: FeatureSpec) -> Result<WeightTable, TableError> {
-        WeightTable::new(spec, self.columns(), &self.weights, &self.bias)
+    pub fn into_table(self, extractor: Extractor) -> Result<WeightTable, TableError> {
+        WeightTable::over(extractor, self.columns(), &self.weights, &self.bias)
     }
 
     /// Multiplies every score by `factor`.

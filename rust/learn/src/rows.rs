@@ -1,6 +1,6 @@
 //! Sparse rows: what every trainer reads.
 
-use ecology_core::text::Features;
+use ecology_core::text::{FeatureSpec, Features};
 
 use crate::LearnError;
 
@@ -34,11 +34,11 @@ impl Rows {
         Self::default()
     }
 
-    /// One row per [`Features`]: its n-grams, entries of equal index added up.
-    pub fn from_features(features: impl IntoIterator<Item = Features>) -> Self {
+    /// One row per [`Features`] of such a spec: its n-grams, entries of equal index added up, then its dense features.
+    pub fn from_features(spec: &FeatureSpec, features: impl IntoIterator<Item = Features>) -> Self {
         let mut rows = Self::new();
         for one in features {
-            rows.push_features(&one);
+            rows.push_features(spec, &one);
         }
         rows
     }
@@ -74,9 +74,15 @@ impl Rows {
         self.starts.push(self.indices.len());
     }
 
-    /// Adds the n-grams of one text as a row.
-    pub fn push_features(&mut self, features: &Features) {
+    /// Adds the features of one text as a row: the index of an n-gram is its bucket, the dense features follow the last bucket.
+    pub fn push_features(&mut self, spec: &FeatureSpec, features: &Features) {
         self.push(features.indices.iter().copied().zip(features.values.iter().copied()));
+        let first = spec.buckets() as u32;
+        self.indices.extend((first..).take(features.dense.len()));
+        self.values.extend_from_slice(&features.dense);
+        if let Some(end) = self.starts.last_mut() {
+            *end = self.indices.len();
+        }
     }
 
     /// Number of rows.

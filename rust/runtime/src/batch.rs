@@ -18,8 +18,10 @@ pub fn in_parallel_with<T: Sync, R: Send, S>(
     own: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> R + Sync,
 ) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(items.len() / FEWEST_PER_THREAD).max(1);
+    // Asking for the cores takes as long as routing a few prompts, so only many items are worth the question.
+    let useful = items.len() / FEWEST_PER_THREAD;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if useful > 1 { cores().min(useful) } else { 1 };
     if threads == 1 {
         let mut mine = own();
         return items.iter().map(|item| work(&mut mine, item)).collect();

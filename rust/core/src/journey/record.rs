@@ -93,11 +93,12 @@ pub fn replay(snapshot: Arc<Snapshot>, record: &DecisionRecord) -> Result<Routed
         let (record, current) = (Arc::clone(&record.snapshot), Arc::clone(&snapshot.digest));
         return Err(ReplayError::OtherSnapshot { record, current });
     }
-    let from_text = record.text.as_ref().map(|text| snapshot.spec.features.extract(text));
+    let from_text = record.text.as_ref().map(|text| snapshot.extractor.extract(text));
     let features = record.features.clone().or(from_text).ok_or(ReplayError::NoFeatures)?;
     // A record comes from a log, so it may hold anything; scoring takes its indices on trust.
-    let buckets = snapshot.spec.features.buckets();
+    let (buckets, dense) = (snapshot.spec.features.buckets(), snapshot.spec.features.dense());
     if features.indices.len() != features.values.len()
+        || features.dense.len() != dense
         || features.indices.iter().any(|index| *index as usize >= buckets)
     {
         return Err(ReplayError::Features);

@@ -11,6 +11,7 @@ use super::{
     WorstCase,
 };
 use crate::budget::Resource;
+use crate::text::{Extractor, ExtractorError, StaticEmbedding};
 
 const ANY: &str = "any";
 
@@ -55,6 +56,9 @@ pub enum SnapshotError {
     /// The features cannot be extracted.
     #[error("the feature spec is not valid: {0}")]
     Features(String),
+    /// The static embedding of the features is not at hand, or another one is.
+    #[error("the features cannot be extracted: {0}")]
+    Embedding(ExtractorError),
 }
 
 /// Which models accept each value of one clause; those that accept `any` accept also what is unstated.
@@ -105,6 +109,8 @@ impl ClauseTable {
 pub struct Snapshot {
     /// What it was compiled from.
     pub spec: SnapshotSpec,
+    /// What turns a prompt into features under `spec.features`.
+    pub extractor: Extractor,
     /// Counts the swaps of this process.
     pub generation: u64,
     /// SHA-256 over the canonical spec and the digest of the router's weights.
@@ -146,29 +152,52 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Compiles a spec in JSON.
+    /// Compiles a spec in JSON whose features name no static embedding but the router's.
     pub fn from_json(
         json: &str,
         router: Option<RouterWeights>,
         generation: u64,
     ) -> Result<Self, SnapshotError> {
-        let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
-        Self::compile(spec, router, generation)
+        Self::from_json_with(json, router, None, generation)
     }
 
-    /// Compiles a spec.
+    /// Compiles a spec in JSON. `embedding` is the one that a member's features name, when no router brings it.
+    pub fn from_json_with(
+        json: &str,
+        router: Option<RouterWeights>,
+        embedding: Option<Arc<StaticEmbedding>>,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
+        let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
+        Self::compile_with(spec, router, embedding, generation)
+    }
+
+    /// Compiles a spec whose features name no static embedding but the router's.
     pub fn compile(
         spec: SnapshotSpec,
         router: Option<RouterWeights>,
         generation: u64,
     ) -> Result<Self, SnapshotError> {
+        Self::compile_with(spec, router, None, generation)
+    }
+
+    /// Compiles a spec. `embedding` is the one that a member's features name, when no router brings it.
+    pub fn compile_with(
+        spec: SnapshotSpec,
+        router: Option<RouterWeights>,
+        embedding: Option<Arc<StaticEmbedding>>,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
         check(&spec)?;
         if let Some(weights) = &router
-            && weights.table().spec() != &spec.features
+            && weights.extractor().spec() != &spec.features
         {
-            let (router, population) = (weights.table().spec().digest(), spec.features.digest());
+            let (router, population) = (weights.extractor().spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
+        let embedding =
+            router.as_ref().and_then(|weights| weights.extractor().embedding()).cloned().or(embedding);
+        let extractor = Extractor::new(spec.features.clone(), embedding).map_err(SnapshotError::Embedding)?;
         let models = &spec.models;
         let those = |test: &dyn Fn(&Model) -> bool| -> Mask {
             models.iter().enumerate().filter(|(_, model)| test(model)).map(|(index, _)| index).collect()
@@ -179,6 +208,7 @@ impl Snapshot {
             models.iter().map(|model| known.get(model.id.as_ref()).copied()).collect()
         };
         Ok(Self {
+            extractor,
             generation,
             digest: digest(&spec, router.as_ref())?,
             answering: those(&|model| model.role.answers()),

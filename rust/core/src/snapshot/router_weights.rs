@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::text::WeightTable;
+use crate::text::{Extractor, WeightTable};
 
 /// Platt's sigmoid: P = 1 / (1 + exp(−(slope · score + offset))). Platt 1999, with the sign turned.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +73,11 @@ impl RouterWeights {
     /// The weights.
     pub fn table(&self) -> &WeightTable {
         &self.table
+    }
+
+    /// What turns a prompt into the features that the weights are over.
+    pub fn extractor(&self) -> &Extractor {
+        self.table.extractor()
     }
 
     /// `name@version` of each column.

@@ -19,6 +19,8 @@
 //! |---|---|
 //! | `spec` | [`FeatureSpec`]: sizes, version, digest |
 //! | `features` | [`Features`] and the extraction itself |
+//! | `extractor` | [`Extractor`]: a spec and the table that it names |
+//! | `embedding` | [`StaticEmbedding`]: word pieces and a vector for each |
 //! | `window` | which part of a huge prompt is read |
 //! | `scan` | the one pass over the text |
 //! | `swar`, `chars` | eight ASCII bytes at a time; what other characters are |
@@ -26,13 +28,16 @@
 //! | `cues`, `tally` | words that say what a prompt wants; what is counted |
 //! | `signals`, `complexity` | [`Signals`]: the named numbers, and how they are computed |
 //! | `task` | [`TaskType`] by typed rules |
-//! | `table` | [`WeightTable`]: bucket-major weights |
-//! | `float_rows`, `quantized_rows`, `aligned` | their rows in memory, and the scoring kernels |
+//! | `table` | [`WeightTable`]: feature-major weights |
+//! | `float_rows`, `quantized_rows`, `dense_rows`, `aligned` | their rows in memory, and the scoring kernels |
 
 mod aligned;
 mod chars;
 mod complexity;
 mod cues;
+mod dense_rows;
+mod embedding;
+mod extractor;
 mod features;
 mod float_rows;
 mod hash;
@@ -49,8 +54,10 @@ mod task;
 mod tests;
 mod window;
 
+pub use embedding::{EmbeddingError, MAX_PIECES, StaticEmbedding, UNKNOWN_PIECE};
+pub use extractor::{Extractor, ExtractorError};
 pub use features::Features;
 pub use signals::Signals;
-pub use spec::{FeatureSpec, SpecError};
+pub use spec::{EmbeddingSpec, FeatureSpec, MAX_DIMENSIONS, SpecError};
 pub use table::{TableError, WeightTable};
 pub use task::{TaskType, task_type};

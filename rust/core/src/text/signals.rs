@@ -1,6 +1,7 @@
 //! Named numbers about a prompt: what rules read before there is data, and what learned routers read beside the n-grams.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -184,12 +185,18 @@ impl Signals {
     /// Every signal brought to about [0, 1], for heads that learn from them: shares and scores as they are, counts and
     /// lengths as log₂(1 + x) / 16.
     pub fn scaled(&self) -> [f32; SIGNALS] {
+        static IS_SHARE: OnceLock<[bool; SIGNALS]> = OnceLock::new();
+        let is_share = IS_SHARE.get_or_init(|| {
+            Self::NAMES.map(|name| {
+                let share = name.ends_with("_share") && name != "option_number_share";
+                share || matches!(name, "complexity" | "depth" | "truncated" | "code" | "maths" | "shouting")
+            })
+        });
         let mut scaled = self.0;
-        for (number, name) in scaled.iter_mut().zip(Self::NAMES) {
-            let is_share = name.ends_with("_share")
-                || matches!(name, "complexity" | "depth" | "truncated" | "code" | "maths" | "shouting");
-            if !is_share || name == "option_number_share" {
-                *number = (1.0 + *number).log2() / 16.0;
+        for (number, is_share) in scaled.iter_mut().zip(is_share) {
+            if !is_share && *number != 0.0 {
+                // In f64: one rounding of the result, so that its last bit does not depend on the platform's logarithm.
+                *number = ((1.0 + f64::from(*number)).log2() / 16.0) as f32;
             }
         }
         scaled

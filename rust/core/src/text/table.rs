@@ -1,10 +1,14 @@
-//! Bucket-major weights: one row per bucket, one column per class or model.
+//! Feature-major weights: one row per feature, one column per class or model.
 
+use std::sync::Arc;
+
+use super::dense_rows::DenseRows;
 use super::float_rows::FloatRows;
 use super::quantized_rows::QuantizedRows;
-use super::{FeatureSpec, Features, SpecError};
+use super::{Extractor, ExtractorError, FeatureSpec, Features, SpecError, StaticEmbedding};
 
-/// Linear weights over the buckets of a [`FeatureSpec`]: one row per bucket, one column per class or model.
+/// Linear weights over the features of a [`FeatureSpec`]: one row per bucket, then one per dense feature; one column per class
+/// or model.
 ///
 /// ```
 /// use ecology_core::text::{FeatureSpec, WeightTable};
@@ -17,8 +21,9 @@ use super::{FeatureSpec, Features, SpecError};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightTable {
-    spec: FeatureSpec,
+    extractor: Extractor,
     rows: Rows,
+    dense: Option<DenseRows>,
     bias: Vec<f32>,
 }
 
@@ -31,16 +36,16 @@ enum Rows {
 /// A [`WeightTable`] that would not mean anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
-    /// The spec itself is refused.
+    /// The spec itself is refused, or the embedding that it names is not at hand.
     #[error(transparent)]
-    Spec(#[from] SpecError),
+    Features(#[from] ExtractorError),
     /// A table without columns scores nothing.
     #[error("a weight table needs at least one column")]
     NoColumns,
     /// A length that does not fit.
     #[error("{what} has {found} numbers, expected {expected}")]
     Shape {
-        /// `weights` or `bias`.
+        /// `weights`, `dense` or `bias`.
         what: &'static str,
         /// How many numbers it should have.
         expected: usize,
@@ -50,46 +55,88 @@ pub enum TableError {
     /// NaN or infinity.
     #[error("{what}[{position}] is not a finite number")]
     NotFinite {
-        /// `weights`, `scales` or `bias`.
+        /// `weights`, `scales`, `dense` or `bias`.
         what: &'static str,
         /// Offset of the first such number.
         position: usize,
     },
 }
 
+impl From<SpecError> for TableError {
+    fn from(error: SpecError) -> Self {
+        Self::Features(error.into())
+    }
+}
+
 impl WeightTable {
-    /// Takes `weights` as `[buckets][columns]` and `bias` as `[columns]`.
+    /// Takes `weights` as `[dimension][columns]` and `bias` as `[columns]`, over a spec without an embedding.
     pub fn new(spec: FeatureSpec, columns: usize, weights: &[f32], bias: &[f32]) -> Result<Self, TableError> {
-        check(&spec, columns, weights.len(), &[("weights", weights), ("bias", bias)], bias.len())?;
-        Ok(Self { spec, rows: Rows::Float(FloatRows::new(columns, weights)), bias: bias.to_vec() })
+        Self::over(Extractor::new(spec, None)?, columns, weights, bias)
     }
 
-    /// Takes integer weights as `[buckets][columns]`, and `scales` and `bias` as `[columns]`: a weight is its integer times
-    /// the scale of its column.
-    pub fn of_integers(
-        spec: FeatureSpec,
-        integers: &[i8],
-        scales: &[f32],
+    /// Takes `weights` as `[dimension][columns]`, the rows of n-grams before those of dense features, and `bias` as `[columns]`.
+    pub fn over(
+        extractor: Extractor,
+        columns: usize,
+        weights: &[f32],
         bias: &[f32],
     ) -> Result<Self, TableError> {
-        check(&spec, scales.len(), integers.len(), &[("scales", scales), ("bias", bias)], bias.len())?;
-        Ok(Self { spec, rows: Rows::Quantized(QuantizedRows::new(scales, integers)), bias: bias.to_vec() })
+        let spec = extractor.spec();
+        let shapes = [
+            ("weights", weights.len(), spec.dimension().saturating_mul(columns)),
+            ("bias", bias.len(), columns),
+        ];
+        check(columns, &shapes, &[("weights", weights), ("bias", bias)])?;
+        let (sparse, dense) = weights.split_at(spec.buckets() * columns);
+        let rows = Rows::Float(FloatRows::new(columns, sparse));
+        Ok(Self { rows, dense: block(columns, dense), bias: bias.to_vec(), extractor })
     }
 
-    /// The same weights, each rounded to the nearest of 255 numbers of its column: a quarter of the memory, so that a table of many
-    /// columns is scored three times as fast. What rounding moves a score by is about 0.4 % of the column's largest weight.
+    /// Takes integer weights of the n-grams as `[buckets][columns]`, `scales` and `bias` as `[columns]`: a weight is its integer times
+    /// the scale of its column. The weights of dense features, `[dense][columns]`, are no integers.
+    pub fn of_integers(
+        extractor: Extractor,
+        integers: &[i8],
+        scales: &[f32],
+        dense: &[f32],
+        bias: &[f32],
+    ) -> Result<Self, TableError> {
+        let (spec, columns) = (extractor.spec(), scales.len());
+        let shapes = [
+            ("weights", integers.len(), spec.buckets().saturating_mul(columns)),
+            ("dense", dense.len(), spec.dense().saturating_mul(columns)),
+            ("bias", bias.len(), columns),
+        ];
+        check(columns, &shapes, &[("scales", scales), ("dense", dense), ("bias", bias)])?;
+        let rows = Rows::Quantized(QuantizedRows::new(scales, integers));
+        Ok(Self { rows, dense: block(columns, dense), bias: bias.to_vec(), extractor })
+    }
+
+    /// The same weights, each of an n-gram rounded to the nearest of 255 numbers of its column: a quarter of the memory, so that a
+    /// table of many columns is scored three times as fast. What rounding moves a score by is about 0.4 % of the column's largest
+    /// weight. The few weights of dense features stay as they are.
     #[must_use]
     pub fn quantized(&self) -> Self {
         let rows = match &self.rows {
             Rows::Float(rows) => QuantizedRows::nearest(self.columns(), &rows.weights()),
             Rows::Quantized(rows) => rows.clone(),
         };
-        Self { spec: self.spec.clone(), rows: Rows::Quantized(rows), bias: self.bias.clone() }
+        Self { rows: Rows::Quantized(rows), ..self.clone() }
     }
 
     /// What the rows stand for.
     pub fn spec(&self) -> &FeatureSpec {
-        &self.spec
+        self.extractor.spec()
+    }
+
+    /// What turns a text into the features that the rows stand for.
+    pub fn extractor(&self) -> &Extractor {
+        &self.extractor
+    }
+
+    /// The static embedding of the spec.
+    pub fn embedding(&self) -> Option<&Arc<StaticEmbedding>> {
+        self.extractor.embedding()
     }
 
     /// Number of scores that come out.
@@ -97,12 +144,14 @@ impl WeightTable {
         self.bias.len()
     }
 
-    /// A copy of the weights as `[buckets][columns]`, as [`new`](Self::new) took them.
+    /// A copy of the weights as `[dimension][columns]`, as [`over`](Self::over) took them.
     pub fn weights(&self) -> Vec<f32> {
-        match &self.rows {
+        let mut weights = match &self.rows {
             Rows::Float(rows) => rows.weights(),
             Rows::Quantized(rows) => rows.weights(),
-        }
+        };
+        weights.extend_from_slice(self.dense());
+        weights
     }
 
     /// The integers as `[buckets][columns]` and the scale of each column, if the table is made of them.
@@ -113,50 +162,59 @@ impl WeightTable {
         }
     }
 
+    /// The weights of dense features as `[dense][columns]`.
+    pub fn dense(&self) -> &[f32] {
+        self.dense.as_ref().map_or(&[], DenseRows::weights)
+    }
+
     /// Bias of each column.
     pub fn bias(&self) -> &[f32] {
         &self.bias
     }
 
-    /// Bytes that the weights take in memory.
+    /// Bytes that the weights take in memory, without the embedding, which others may share.
     pub fn memory_bytes(&self) -> usize {
-        match &self.rows {
+        let rows = match &self.rows {
             Rows::Float(rows) => rows.memory_bytes(),
             Rows::Quantized(rows) => rows.memory_bytes(),
-        }
+        };
+        rows + self.dense.as_ref().map_or(0, DenseRows::memory_bytes)
     }
 
-    /// Writes `bias + Σ value · row(index)` for each column into `out`, in the reduction order of its kind of rows.
+    /// Writes `bias + Σ value · row(index)` for each column into `out`, in the reduction order of its kind of rows, and adds the
+    /// dense features to that. Dense features that are missing are 0.
     ///
     /// # Panics
     /// When `out` is not `columns` long, or when an index is not below the spec's buckets: the features of another spec.
     pub fn score_into(&self, features: &Features, out: &mut [f32]) {
         assert_eq!(out.len(), self.columns(), "one score per column");
-        let features = (&features.indices[..], &features.values[..]);
+        let pairs = (&features.indices[..], &features.values[..]);
         match &self.rows {
-            Rows::Float(rows) => rows.score_into(features, &self.bias, out),
-            Rows::Quantized(rows) => rows.score_into(features, &self.bias, out),
+            Rows::Float(rows) => rows.score_into(pairs, &self.bias, out),
+            Rows::Quantized(rows) => rows.score_into(pairs, &self.bias, out),
+        }
+        if let Some(dense) = &self.dense {
+            dense.add_into(&features.dense, out);
         }
     }
 }
 
+fn block(columns: usize, dense: &[f32]) -> Option<DenseRows> {
+    (!dense.is_empty()).then(|| DenseRows::new(columns, dense))
+}
+
 /// Refuses shapes that do not fit together and numbers that are none.
 fn check(
-    spec: &FeatureSpec,
     columns: usize,
-    weights: usize,
+    shapes: &[(&'static str, usize, usize)],
     numbers: &[(&'static str, &[f32])],
-    bias: usize,
 ) -> Result<(), TableError> {
-    spec.validate()?;
     if columns == 0 {
         return Err(TableError::NoColumns);
     }
-    for (what, found, expected) in
-        [("weights", weights, spec.buckets().saturating_mul(columns)), ("bias", bias, columns)]
-    {
+    for (what, found, expected) in shapes {
         if found != expected {
-            return Err(TableError::Shape { what, expected, found });
+            return Err(TableError::Shape { what, expected: *expected, found: *found });
         }
     }
     for (what, numbers) in numbers {
@@ -211,11 +269,25 @@ mod tests {
         (0..columns).map(column).collect()
     }
 
+    /// What dense features add to the score of the n-grams, in the order of `dense_rows`.
+    fn with_dense(table: &WeightTable, features: &Features, mut scores: Vec<f32>) -> Vec<f32> {
+        let columns = table.columns();
+        for (column, score) in scores.iter_mut().enumerate() {
+            let at = |feature: usize| features.dense[feature] * table.dense()[feature * columns + column];
+            let fours = features.dense.len() / 4 * 4;
+            for i in (0..fours).step_by(4) {
+                *score += (at(i) + at(i + 1)) + (at(i + 2) + at(i + 3));
+            }
+            (fours..features.dense.len()).for_each(|i| *score += at(i));
+        }
+        scores
+    }
+
     fn table(columns: usize) -> WeightTable {
-        let spec = FeatureSpec { buckets_log2: 8, ..FeatureSpec::default() };
+        let spec = FeatureSpec { buckets_log2: 8, signals: true, ..FeatureSpec::default() };
         // Numbers of very different sizes, so that another order of summation would show.
         let number = |i: usize| ((i * 7919 % 1013) as f32 - 500.0) * 10_f32.powi((i % 7) as i32 - 3);
-        let weights: Vec<f32> = (0..256 * columns).map(number).collect();
+        let weights: Vec<f32> = (0..spec.dimension() * columns).map(number).collect();
         let bias: Vec<f32> = (0..columns).map(number).collect();
         WeightTable::new(spec, columns, &weights, &bias).unwrap()
     }
@@ -227,16 +299,18 @@ mod tests {
         fn scores_equal_their_slow_twins_bit_for_bit(
             columns in prop::sample::select(COLUMNS.to_vec()),
             pairs in prop::collection::vec((0_u32..256, -2.0_f32..2.0), 0..40),
+            seed in -2.0_f32..2.0,
         ) {
             let table = table(columns);
             let (indices, values) = pairs.into_iter().unzip();
-            let features = Features::new(Signals::default(), indices, values);
+            let mut features = Features::new(Signals::default(), indices, values);
+            features.dense = (0..table.spec().dense()).map(|i| (i as f32 - 7.0) * seed).collect();
             let mut scores = vec![0.0; columns];
             table.score_into(&features, &mut scores);
-            prop_assert_eq!(&scores, &float_twin(&table, &features));
+            prop_assert_eq!(&scores, &with_dense(&table, &features, float_twin(&table, &features)));
             let table = table.quantized();
             table.score_into(&features, &mut scores);
-            prop_assert_eq!(scores, quantized_twin(&table, &features));
+            prop_assert_eq!(scores, with_dense(&table, &features, quantized_twin(&table, &features)));
         }
 
         /// Runs longer than a batch, weights at both ends of their range.
@@ -249,7 +323,7 @@ mod tests {
             let spec = FeatureSpec { buckets_log2: 8, ..FeatureSpec::default() };
             let integers: Vec<i8> = (0..256).flat_map(|bucket| vec![[127, -128, 3][bucket % 3]; columns]).collect();
             let (scales, bias) = (vec![0.1; columns], vec![0.5; columns]);
-            let table = WeightTable::of_integers(spec, &integers, &scales, &bias).unwrap();
+            let table = WeightTable::of_integers(Extractor::new(spec, None).unwrap(), &integers, &scales, &[], &bias).unwrap();
             let values: Vec<f32> = runs.iter().flat_map(|(value, len)| vec![*value; *len]).collect();
             let indices = (0..values.len() as u32).map(|at| bucket + at / 600 % 2).collect();
             let features = Features::new(Signals::default(), indices, values);
@@ -268,7 +342,8 @@ mod tests {
             for (at, (weight, rounded)) in table.weights().iter().zip(quantized.weights()).enumerate() {
                 assert!((weight - rounded).abs() <= 0.5001 * scales[at % columns], "{weight} {rounded}");
             }
-            assert!(4 * quantized.memory_bytes() <= 2 * table.memory_bytes());
+            let dense = size_of_val(table.dense());
+            assert!(2 * (quantized.memory_bytes() - dense) <= table.memory_bytes() - dense);
             assert_eq!(quantized.quantized(), quantized);
         }
         let spec = FeatureSpec { buckets_log2: 8, ..FeatureSpec::default() };
@@ -286,7 +361,8 @@ mod tests {
             assert_eq!(table.clone(), table);
             let integers: Vec<i8> = (0..256 * columns).map(|i| (i % 256) as u8 as i8).collect();
             let (spec, scales) = (table.spec().clone(), vec![0.5; columns]);
-            let table = WeightTable::of_integers(spec, &integers, &scales, &scales).unwrap();
+            let extractor = Extractor::new(spec, None).unwrap();
+            let table = WeightTable::of_integers(extractor, &integers, &scales, &[], &scales).unwrap();
             assert_eq!(table.integers().unwrap(), (integers, &scales[..]));
             assert_eq!(table.clone(), table);
         }
@@ -312,6 +388,9 @@ mod tests {
             TableError::NotFinite { what: "bias", position: 1 }
         );
         let wrong = FeatureSpec { buckets_log2: 60, ..spec.clone() };
-        assert!(matches!(WeightTable::new(wrong, 2, &[], &[]), Err(TableError::Spec(_))));
+        assert!(matches!(
+            WeightTable::new(wrong, 2, &[], &[]),
+            Err(TableError::Features(ExtractorError::Spec(_)))
+        ));
     }
 }

@@ -204,7 +204,7 @@ fn buckets_are_frozen() {
         char_ngram_max: 8,
         buckets_log2: 24,
         max_bytes: 64,
-        version: 1,
+        ..FeatureSpec::default()
     };
     for (text, default, other) in [
         ("Where's my card? It hasn't arrived yet!", (76, 0x526EB8954BD1AF9E), (195, 0x5D48804C5191E310)),

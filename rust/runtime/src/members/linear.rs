@@ -1,11 +1,11 @@
-//! A softmax over hashed n-grams: a whole classifier in microseconds, on the caller's thread.
+//! A softmax over the features of a text: a whole classifier in microseconds, on the caller's thread.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use ecology_core::Value;
 use ecology_core::leg::{Fault, Reply};
-use ecology_core::text::WeightTable;
+use ecology_core::text::{StaticEmbedding, WeightTable};
 
 use super::{LegInput, Member, Place};
 
@@ -55,6 +55,10 @@ impl Member for LinearMember {
         let top = scores[best];
         let total: f32 = scores.iter().map(|score| ((score - top) / self.temperature).exp()).sum();
         Ok(Reply { confidence: Some(1.0 / total), ..Value::Text(Arc::clone(&self.labels[best])).into() })
+    }
+
+    fn embedding(&self) -> Option<&Arc<StaticEmbedding>> {
+        self.table.embedding()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ecology_core::leg::{Fault, Reply};
-use ecology_core::text::{FeatureSpec, Features};
+use ecology_core::text::{FeatureSpec, Features, StaticEmbedding};
 use ecology_core::{Tensor, Value};
 
 use crate::net::reactor::{Call, Reactor};
@@ -97,6 +97,11 @@ pub trait Member: Debug + Send + Sync {
     /// What it needs of the input.
     fn reads(&self) -> Reads {
         Reads::default()
+    }
+
+    /// The static embedding that the features it reads are made with.
+    fn embedding(&self) -> Option<&Arc<StaticEmbedding>> {
+        None
     }
 
     /// The member itself, for a host that knows its kind (a `Loop` member is started by the host).

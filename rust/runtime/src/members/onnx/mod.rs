@@ -135,7 +135,7 @@ impl OnnxMember {
 
     fn on_features(&self, spec: &FeatureSpec, input: &LegInput, stop: &Stop) -> Result<Reply, Fault> {
         let own;
-        let features: &Features = if input.spec.as_deref() == Some(spec) {
+        let features: &Features = if input.spec.as_deref().is_some_and(|known| known.same_ngrams(spec)) {
             &input.features
         } else {
             // The dense row is a function of the width that the graph was trained with.
