@@ -29,6 +29,9 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
         {"path": "a.onnx", "expected": "sha256:aa", "actual": "sha256:bb"},
         "restore the file, or register it as a new version",
     ),
+    "EditedArtifact": ({"path": "r", "expected": "sha256:aa", "actual": "sha256:bb"}, "or train it again"),
+    "OtherFeatures": ({"path": "r", "found_version": 9, "known_version": 1}, "or train it again"),
+    "TruncatedArtifact": ({"path": "r", "found_bytes": 7, "expected_bytes": 8}, "or train it again"),
     "BackendError": (
         {"kind": "lineer", "problem": "there is no such kind", "fix": "did you mean linear?"},
         "; did you mean linear?",

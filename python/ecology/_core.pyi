@@ -132,6 +132,12 @@ class Features:
     def features(self) -> str: ...
 
 @final
+class FittedRouter:
+    @property
+    def family(self) -> str: ...
+    def weights(self, card: str, data: str = "") -> RouterWeights: ...
+
+@final
 class Flight:
     def start(self) -> Answer | None: ...
     def wait(self, future: Any) -> float | None: ...
@@ -185,6 +191,8 @@ class Reservation:
 class RouterWeights:
     @staticmethod
     def read(path: str | Path) -> RouterWeights: ...
+    @staticmethod
+    def factored(about: str, tensors: dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int8]]) -> RouterWeights: ...
     def write(self, path: str | Path) -> str: ...
     @property
     def models(self) -> list[str]: ...
@@ -194,6 +202,10 @@ class RouterWeights:
     def features(self) -> str: ...
     @property
     def card(self) -> str: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
 
 @final
 class StaticEmbedding:
@@ -231,6 +243,25 @@ def fit_dense(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]: ...
+def fit_factored(
+    train: Features,
+    scores: npt.NDArray[np.float32],
+    validation: Features,
+    validation_scores: npt.NDArray[np.float32],
+    models: Sequence[str],
+    prices: Sequence[float],
+    *,
+    tasks: npt.NDArray[np.int32] | None = None,
+    task_names: Sequence[str] = (),
+    cost: npt.NDArray[np.float32] | None = None,
+    validation_cost: npt.NDArray[np.float32] | None = None,
+    latency: npt.NDArray[np.float32] | None = None,
+    validation_latency: npt.NDArray[np.float32] | None = None,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+    epochs: int | None = None,
+    prototypes: int | None = None,
+) -> FittedRouter: ...
 def fit_router_heads(
     train: Features,
     train_targets: npt.NDArray[np.float32],

@@ -5,7 +5,10 @@
     │   ├── BackendError         a kind of backend is unknown, or the plug-in that supplies it cannot be used
     │   ├── InvalidPopulation    a description, with every violation and its place
     │   ├── ArtifactError        a file that a model needs is absent, unreadable or of the wrong shape
-    │   │   └── DigestMismatch   a file is not the one that its manifest names
+    │   │   ├── DigestMismatch   a file is not the one that its manifest names
+    │   │   ├── EditedArtifact   a file is not what was written
+    │   │   ├── OtherFeatures    a file was made for features of another version
+    │   │   └── TruncatedArtifact   the end of a file is missing
     │   ├── MissingExtra         an optional dependency is not installed
     │   ├── RegistryError
     │   │   ├── AlreadyRegistered
@@ -55,6 +58,7 @@ __all__ = [
     "DeadlineExceeded",
     "DigestMismatch",
     "EcologyError",
+    "EditedArtifact",
     "EmptyInput",
     "Forked",
     "InputTooLarge",
@@ -67,10 +71,12 @@ __all__ = [
     "Never",
     "NoEligibleModel",
     "NotYet",
+    "OtherFeatures",
     "OutcomesError",
     "RegistryError",
     "RunningLoop",
     "SeenInTraining",
+    "TruncatedArtifact",
     "UnknownAccount",
     "UnknownModel",
     "UnknownTask",
@@ -161,6 +167,48 @@ class DigestMismatch(ArtifactError):
         return (
             f"{self.path}: the digest is {self.actual}, the manifest says {self.expected}; "
             "restore the file, or register it as a new version"
+        )
+
+
+@dataclass(eq=False)
+class EditedArtifact(ArtifactError):
+    """The file was changed after it was written; both fields are SHA-256 of its content."""
+
+    problem: str = field(default="its content was changed after it was written", kw_only=True)
+    fix: str = field(default="restore the file, or train it again", kw_only=True)
+    expected: str = ""
+    actual: str = ""
+
+
+@dataclass(eq=False)
+class OtherFeatures(ArtifactError):
+    """The file was made for features that this release does not extract; its weights would mean nothing."""
+
+    problem: str = field(default="", kw_only=True)
+    fix: str = field(default="", kw_only=True)
+    found_version: int = 0
+    known_version: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: its features are of version {self.found_version}, this release extracts version "
+            f"{self.known_version}; install the release that wrote it, or train it again"
+        )
+
+
+@dataclass(eq=False)
+class TruncatedArtifact(ArtifactError):
+    """The end of the file is missing, as after a copy that was cut off; `expected_bytes` is the least that it should have."""
+
+    problem: str = field(default="", kw_only=True)
+    fix: str = field(default="", kw_only=True)
+    found_bytes: int = 0
+    expected_bytes: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: it ends after {self.found_bytes} bytes of {self.expected_bytes}; "
+            "copy it again whole: restore the file, or train it again"
         )
 
 

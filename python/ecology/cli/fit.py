@@ -35,8 +35,9 @@ def command(
     from ..routing.solve import cascade_from_outcomes
 
     rows = read_outcomes(outcomes)
-    with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes"):
-        router = Router.fit(rows, seed=seed, trained_on=None if population is None else read_description(population))
+    with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes") as tell:
+        seen = None if population is None else read_description(population)
+        router = Router.fit(rows, seed=seed, trained_on=seen, progress=tell)
         digest = router.save(out)
     cascade = cascade_from_outcomes(rows, target, seed)
     if as_json:

@@ -4,23 +4,23 @@
     router.route("Explain CRDT merges")        # Decision(model=…, confidence=…)
     router.save("router.safetensors")
 
-One logistic head per model over hashed n-grams, calibrated by Platt's sigmoid on prompts that it was not fitted on.
+Prompts are read once into a few numbers, which were chosen because they tell who answers well; each model has a short head over them,
+calibrated on prompts that it was not fitted on.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from ..errors import ArtifactError, InvalidRequest, OutcomesError, Violation
+from ..errors import ArtifactError, InvalidRequest
 from ..messages import read_input
 from ..spec import model_spec, snapshot_spec
-from .guard import Guard, judge_router
-from .matrix import Matrix, split_by_prompt
+from .guard import Guard
 from .outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -52,46 +52,39 @@ class Router:
 
     @classmethod
     def fit(
-        cls, outcomes: Any, *, validation_share: float = 0.2, seed: int = 0, trained_on: Trained | None = None
+        cls,
+        outcomes: Any,
+        *,
+        embedding: _core.StaticEmbedding | str | os.PathLike[str] | None = None,
+        validation_share: float = 0.2,
+        seed: int = 0,
+        progress: Callable[[float], None] | None = None,
+        trained_on: Trained | None = None,
     ) -> Router:
         """Fit on outcomes: anything that `Outcomes.read` reads.
 
-        Rows with `split` "train" and "val" are used as they say; otherwise prompts are split by a hash. What the router
-        is worth is measured on the validation rows and kept in `card`; see `guard`.
+        Rows with `split` "train" and "val" are used as they say; otherwise prompts are split by a hash. Several forms of router are
+        tried, and the simplest that is as good as the best within noise is kept (`card["family"]`). What it is worth is measured on
+        the validation rows and kept in `card`; see `guard`.
 
-        `trained_on` is a description, or maps models to fingerprints of the prompts that they were trained on.
+        `embedding` is a static embedding or the file of one: prompts are then compared by meaning, too. `progress` is told a rising
+        number in [0, 1]. `trained_on` is a description, or maps models to fingerprints of the prompts that they were trained on.
 
         Raises:
             OutcomesError: with all that is wrong.
             SeenInTraining: a model of `trained_on` has an outcome on a prompt that it has seen, without a `fold`.
         """
+        from .fit import fit_weights
+
         table = Outcomes.read(outcomes)
         if trained_on is not None:
             table.check_training(trained_on)
-        train, validation = split_by_prompt(table, validation_share, seed)
-        rows, validation_rows = _core.Features(train.prompts), _core.Features(validation.prompts)
-        facts = {model: _facts(train, column) for column, model in enumerate(train.models)}
-        card: dict[str, Any] = {"prompts": len(train.prompts), "seed": seed, "models": facts}
 
-        def weights(card: dict[str, Any]) -> _core.RouterWeights:
-            targets = (rows, train.scores, validation_rows, validation.scores)
-            try:
-                return _core.fit_router_heads(*targets, train.models, json.dumps(card), seed)
-            except ValueError as error:
-                raise OutcomesError([Violation("outcomes", str(error), "collect more outcomes")]) from error
+        def score(weights: _core.RouterWeights, prompts: list[str]) -> npt.NDArray[np.float32]:
+            return cls(weights).score_batch(prompts)
 
-        guard = cls(weights(card))._judge(validation, seed)
-        return cls(weights(card | {"guard": guard.__dict__}))
-
-    def _judge(self, validation: Matrix, seed: int) -> Guard:
-        import numpy as np
-
-        confidence = self.score_batch(validation.prompts)
-        costs = [self._card["models"][model]["cost_usd"] for model in self.models]
-        stand_in = [self._card["models"][model]["latency_ms"] for model in self.models]
-        known = costs if all(cost is not None for cost in costs) else stand_in
-        cost = np.array([value or 0.0 for value in known], dtype=np.float64)
-        return judge_router(validation, confidence, cost, seed)
+        options: dict[str, Any] = {"embedding": embedding, "validation_share": validation_share}
+        return cls(fit_weights(table, score, **options, seed=seed, progress=progress))
 
     @property
     def models(self) -> list[str]:
@@ -172,17 +165,3 @@ def _checked(prompts: Sequence[str]) -> list[str]:
         if not prompt.isascii():
             read_input(prompt)
     return checked
-
-
-def _facts(train: Matrix, column: int) -> dict[str, float | None]:
-    import numpy as np
-
-    def mean(values: Any) -> float | None:
-        seen = values[~np.isnan(values)]
-        return float(seen.mean()) if seen.size else None
-
-    return {
-        "score": mean(train.scores[:, column]),
-        "cost_usd": mean(train.cost_usd[:, column]),
-        "latency_ms": mean(train.latency_ms[:, column]),
-    }

@@ -6,6 +6,7 @@ use ecology_core::journey::{DecisionRecord, Routed};
 use ecology_core::snapshot::Snapshot;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::convert::json_to_py;
 use crate::embedding::StaticEmbedding;
@@ -56,6 +57,34 @@ impl Decision {
         self.routed.decision.ranked.iter().map(|r| (&*snapshot.model(r.model).id, r.confidence)).collect()
     }
 
+    /// Expected money for the call, in USD: learned for this prompt, else by the manifest; None where nobody knows.
+    #[getter]
+    fn expected_cost_usd(&self) -> Option<f64> {
+        let chosen = self.routed.decision.chosen();
+        chosen.priced.then_some(chosen.expected_nano_usd as f64 / 1e9)
+    }
+
+    /// Expected latency of the call, in milliseconds: learned for this prompt, else by the manifest; None where nobody knows.
+    #[getter]
+    fn expected_latency_ms(&self) -> Option<f64> {
+        self.routed.decision.chosen().expected_latency_ms(&self.routed.snapshot)
+    }
+
+    /// Why each other model was not chosen: its place in the ranking, or the clauses of admission that it fails.
+    #[getter]
+    fn why<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (snapshot, why) = (&self.routed.snapshot, PyDict::new(py));
+        for ranked in &self.routed.decision.ranked {
+            if let Some(reason) = ranked.not_chosen {
+                why.set_item(&*snapshot.model(ranked.model).id, [reason.name()])?;
+            }
+        }
+        for (model, reasons) in self.routed.verdict.reasons(snapshot, &self.routed.request.ask) {
+            why.set_item(&*model, reasons)?;
+        }
+        Ok(why)
+    }
+
     /// The whole decision as a dictionary, excluded models and reasons included.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         json_to_py(py, &self.routed.to_json())
@@ -69,7 +98,21 @@ impl Decision {
 
     fn __repr__(&self) -> String {
         let mark = if self.calibrated() { "" } else { ", uncalibrated" };
-        format!("Decision(model={:?}, confidence={:.3}{mark})", self.model(), self.confidence())
+        let cost = self.expected_cost_usd().map(|usd| format!(", expected_cost_usd={usd:.3e}"));
+        let latency = self.expected_latency_ms().map(|ms| format!(", expected_latency_ms={ms:.1}"));
+        format!(
+            "Decision(model={:?}, confidence={:.3}{mark}{}{}, of {})",
+            self.model(),
+            self.confidence(),
+            cost.unwrap_or_default(),
+            latency.unwrap_or_default(),
+            self.routed.decision.ranked.len()
+        )
+    }
+
+    /// A table of the ranking, for notebooks.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("ecology.routing.html")?.call_method1("decision_html", (slf,))
     }
 }
 

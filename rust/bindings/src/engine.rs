@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ecology_core::journey::{Chooser, Refusal, Routed};
+use ecology_core::router::Decision as RoutedDecision;
 use ecology_core::snapshot::{ModelIndex, Snapshot};
 use ecology_core::text::{Extractor, Features};
 use ecology_core::{Tensor, Value};
@@ -316,13 +317,15 @@ impl Engine {
         Ok(Some(Decision::wrap(Arc::new(routed))))
     }
 
-    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]).
-    #[pyo3(signature = (texts, args=None))]
+    /// Routes many texts on all cores: a dictionary of columns `model` (list of ids) and `confidence` (float32 [n]); with
+    /// `scores` also the confidence of every model of the population, float32 [n, models], NaN where it was not admitted.
+    #[pyo3(signature = (texts, args=None, scores=false))]
     fn route_batch<'py>(
         &self,
         py: Python<'py>,
         texts: Vec<Bound<'py, PyString>>,
         args: Option<RequestArgs>,
+        scores: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
         let args = args.unwrap_or_default();
@@ -330,7 +333,19 @@ impl Engine {
         let snapshot = &population.snapshot;
         let seeds = self.seed.fetch_add(texts.len() as u64, Ordering::Relaxed);
         let seeded: Vec<(&str, u64)> = texts.iter().copied().zip(seeds..).collect();
-        let choices: Result<Vec<(ModelIndex, f32)>, Refusal> = py.detach(|| {
+        let models = snapshot.spec.models.len();
+        // The choice, its confidence, and that of all models if asked for.
+        let read = |decision: &RoutedDecision| {
+            let mut row = vec![f32::NAN; if scores { models } else { 0 }];
+            for ranked in &decision.ranked {
+                if let Some(score) = row.get_mut(usize::from(ranked.model)) {
+                    *score = ranked.confidence;
+                }
+            }
+            let chosen = decision.chosen();
+            (chosen.model, chosen.confidence, row)
+        };
+        let choices: Result<Vec<(ModelIndex, f32, Vec<f32>)>, Refusal> = py.detach(|| {
             let (shared, live) = (Arc::clone(snapshot), self.engine.live());
             let chooser = Chooser::new(shared, live, args.ask(0), &args.account(), args.limits());
             ecology_runtime::batch::in_parallel_with(
@@ -341,12 +356,11 @@ impl Engine {
                     let input_bytes = args.input_bytes.unwrap_or(text.len() as u64);
                     let seed = args.seed.unwrap_or(*seed);
                     match chooser.choose(features, input_bytes, tokens(input_bytes), seed) {
-                        Some(choice) => Ok(choice),
+                        Some(decision) => Ok(read(&decision)),
                         // Once more, at length: that knows the reasons.
-                        None => self.routed_under(snapshot, text, Some(&args)).map(|routed| {
-                            let chosen = routed.decision.chosen();
-                            (chosen.model, chosen.confidence)
-                        }),
+                        None => self
+                            .routed_under(snapshot, text, Some(&args))
+                            .map(|routed| read(&routed.decision)),
                     }
                 },
             )
@@ -358,9 +372,13 @@ impl Engine {
         let columns = PyDict::new(py);
         columns.set_item(
             "model",
-            PyList::new(py, choices.iter().map(|(model, _)| &ids[usize::from(*model)]))?,
+            PyList::new(py, choices.iter().map(|(model, _, _)| &ids[usize::from(*model)]))?,
         )?;
-        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c)| *c)))?;
+        columns.set_item("confidence", PyArray1::from_iter(py, choices.iter().map(|(_, c, _)| *c)))?;
+        if scores {
+            let flat: Vec<f32> = choices.iter().flat_map(|(_, _, row)| row).copied().collect();
+            columns.set_item("scores", PyArray1::from_vec(py, flat).reshape([texts.len(), models])?)?;
+        }
         Ok(columns)
     }
 
@@ -375,16 +393,17 @@ impl Engine {
         let Some(router) = &current.snapshot.router else { return Ok(None) };
         let columns = router.models().len();
         let rows = py.detach(|| {
-            ecology_runtime::batch::in_parallel_with(&texts, Features::default, |features, text| {
-                let mut scores = vec![0.0; columns];
-                current.snapshot.extractor.extract_into(text, features);
-                router.table().score_into(features, &mut scores);
-                scores
-                    .iter()
-                    .zip(router.calibration())
-                    .map(|(score, platt)| platt.probability(*score))
-                    .collect::<Vec<_>>()
-            })
+            ecology_runtime::batch::in_parallel_with(
+                &texts,
+                || (Features::default(), Vec::new()),
+                |(features, basis), text| {
+                    let mut scores = vec![0.0; columns];
+                    current.snapshot.extractor.extract_into(text, features);
+                    router.basis_into(features, basis);
+                    router.scores_into(basis, &mut scores);
+                    scores
+                },
+            )
         });
         let flat = PyArray1::from_vec(py, rows.concat());
         Ok(Some(flat.reshape([texts.len(), columns])?))

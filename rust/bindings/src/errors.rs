@@ -4,6 +4,7 @@ use ecology_core::journey::{Finished, Refusal};
 use ecology_core::leg::{Leg, Outcome};
 use ecology_runtime::artifact::ArtifactError;
 use ecology_runtime::net::endpoint::EndpointError;
+use ecology_runtime::router_file::RouterFileError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -110,6 +111,43 @@ pub(crate) fn artifact(py: Python<'_>, path: &str, error: &ArtifactError) -> PyE
         };
         facts.set_item("fix", fix)?;
         Ok(raise(py, "ArtifactError", &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}
+
+/// The exception for a file of a router that cannot be used.
+pub(crate) fn router_file(py: Python<'_>, path: &str, error: &RouterFileError) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        facts.set_item("path", path)?;
+        let class = match error {
+            RouterFileError::Truncated { found_bytes, expected_bytes } => {
+                facts.set_item("found_bytes", found_bytes)?;
+                facts.set_item("expected_bytes", expected_bytes)?;
+                "TruncatedArtifact"
+            }
+            RouterFileError::Edited { expected, actual } => {
+                facts.set_item("expected", expected)?;
+                facts.set_item("actual", actual)?;
+                "EditedArtifact"
+            }
+            RouterFileError::OtherFeatures { found, known } => {
+                facts.set_item("found_version", found)?;
+                facts.set_item("known_version", known)?;
+                "OtherFeatures"
+            }
+            RouterFileError::Io(_) => {
+                facts.set_item("problem", error.to_string())?;
+                facts.set_item("fix", "check that the path exists and that its folder can be written")?;
+                "ArtifactError"
+            }
+            RouterFileError::Format(_) | RouterFileError::Weights { .. } => {
+                facts.set_item("problem", error.to_string())?;
+                facts.set_item("fix", "restore the file, or train it again")?;
+                "ArtifactError"
+            }
+        };
+        Ok(raise(py, class, &facts))
     };
     build().unwrap_or_else(|error| error)
 }

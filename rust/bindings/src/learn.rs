@@ -29,6 +29,14 @@ pub(crate) struct Features {
 }
 
 impl Features {
+    pub(crate) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    pub(crate) fn extractor(&self) -> &Extractor {
+        &self.extractor
+    }
+
     fn spec(&self) -> &FeatureSpec {
         self.extractor.spec()
     }

@@ -12,6 +12,7 @@
 //! | `embedding` | static embeddings |
 //! | `engine` | the engine and the calling thread |
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
+//! | `fit` | factored routers from outcomes |
 //! | `flight` | a request driven by an event loop |
 //! | `learn` | trainers |
 //! | `member` | linear and served members, and members that are Python |
@@ -30,6 +31,7 @@ mod decision;
 mod embedding;
 mod engine;
 mod errors;
+mod fit;
 mod flight;
 mod learn;
 mod member;
@@ -59,6 +61,8 @@ mod _core {
     use embedding::{PieceCounts, StaticEmbedding};
     #[pymodule_export]
     use engine::Engine;
+    #[pymodule_export]
+    use fit::{FittedRouter, fit_factored};
     #[pymodule_export]
     use flight::{Flight, Post};
     #[pymodule_export]

@@ -13,7 +13,8 @@ use common::{compile, constant_router, features, model, priced, random_features,
 use ecology_core::admission::{Ask, Verdict, admit};
 use ecology_core::router::{Basis, Decision, Inputs, NotChosen, decide};
 use ecology_core::snapshot::{
-    Conditions, Mask, Model, ModelIndex, Objective, Platt, Role, RouterWeights, Rule, Snapshot, Tier,
+    Calibration, Conditions, Mask, Model, ModelIndex, Objective, Platt, Role, RouterWeights, Rule, Snapshot,
+    Tier,
 };
 use ecology_core::text::{Features, WeightTable};
 use proptest::prelude::*;
@@ -200,7 +201,8 @@ fn grow(router: &RouterWeights, at: usize, ids: Vec<Arc<str>>, chance: &mut Chan
     let weights: Vec<f32> =
         table.weights().chunks(table.columns()).flat_map(|row| with(row, chance.unit() as f32)).collect();
     let bias = with(table.bias(), chance.unit() as f32);
-    let mut calibration = router.calibration().to_vec();
+    let platt = |each: &Calibration| if let Calibration::Platt(platt) = each { Some(*platt) } else { None };
+    let mut calibration: Vec<Platt> = router.calibration().iter().filter_map(platt).collect();
     calibration.insert(at, Platt { slope: 1.5, offset: -0.5 });
     let table = WeightTable::new(table.spec().clone(), table.columns() + 1, &weights, &bias).unwrap();
     RouterWeights::new(table, ids, calibration, "sha256:grown".into()).unwrap()

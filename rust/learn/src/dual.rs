@@ -49,6 +49,33 @@ pub(crate) struct Descent {
     pub(crate) seed: u64,
 }
 
+/// Which features of a row are read, and how large those from `dense_from` on are made: regularisation is the same for all
+/// weights, so a feature of twice the size is held back a quarter as much.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    /// Features from here on are left out.
+    pub(crate) dimension: usize,
+    pub(crate) dense_from: usize,
+    pub(crate) dense_scale: f32,
+}
+
+impl Span {
+    /// All features, as they are.
+    pub(crate) fn whole(dimension: usize) -> Self {
+        Self { dimension, dense_from: dimension, dense_scale: 1.0 }
+    }
+
+    fn scale(&self, index: u32) -> f32 {
+        if index as usize >= self.dense_from { self.dense_scale } else { 1.0 }
+    }
+
+    fn read<'r>(&self, rows: &'r Rows, row: u32) -> (&'r [u32], &'r [f32]) {
+        let (indices, values) = rows.row(row as usize);
+        let end = indices.partition_point(|index| (*index as usize) < self.dimension);
+        (&indices[..end], &values[..end])
+    }
+}
+
 /// The rows of one problem, their features renumbered by falling frequency: weights of frequent features share pages and
 /// caches, features that never occur take no room.
 struct Local {
@@ -61,25 +88,31 @@ struct Local {
 }
 
 impl Local {
-    fn of(rows: &Rows, chosen: &[u32], dimension: usize) -> Self {
-        let mut counts = vec![0_u32; dimension];
+    fn of(rows: &Rows, chosen: &[u32], span: Span) -> Self {
+        let mut counts = vec![0_u32; span.dimension];
+        let mut size = 0;
         for row in chosen {
-            rows.row(*row as usize).0.iter().for_each(|index| counts[*index as usize] += 1);
+            let (indices, _) = span.read(rows, *row);
+            indices.iter().for_each(|index| counts[*index as usize] += 1);
+            size += indices.len();
         }
         let mut original: Vec<u32> =
-            (0..dimension as u32).filter(|index| counts[*index as usize] > 0).collect();
+            (0..span.dimension as u32).filter(|index| counts[*index as usize] > 0).collect();
         original.sort_by_key(|index| std::cmp::Reverse(counts[*index as usize]));
         let mut local = counts;
         for (position, index) in original.iter().enumerate() {
             local[*index as usize] = position as u32;
         }
-        let (mut starts, mut entries) = (vec![0], Vec::new());
+        // Room for exactly what comes: a vector that grows would take up to twice that, and this is the largest one of a training.
+        let (mut starts, mut entries) = (vec![0], Vec::with_capacity(size));
         let mut curvature = Vec::with_capacity(chosen.len());
         for row in chosen {
-            let (indices, values) = rows.row(*row as usize);
-            entries.extend(indices.iter().zip(values).map(|(index, value)| (local[*index as usize], *value)));
+            let (indices, values) = span.read(rows, *row);
+            let start = entries.len();
+            let scaled = |(index, value): (&u32, &f32)| (local[*index as usize], *value * span.scale(*index));
+            entries.extend(indices.iter().zip(values).map(scaled));
             starts.push(entries.len());
-            curvature.push(1.0 + values.iter().map(|value| value * value).sum::<f32>());
+            curvature.push(1.0 + entries[start..].iter().map(|(_, value)| value * value).sum::<f32>());
         }
         Self { starts, entries, curvature, original }
     }
@@ -99,7 +132,7 @@ struct Block<const W: usize> {
 /// part of the bias.
 pub(crate) fn descend<L: Loss>(
     data: (&Rows, &[u32]),
-    shape: (usize, usize),
+    shape: (usize, Span),
     offset: &[f32],
     loss: &L,
     descent: Descent,
@@ -115,30 +148,33 @@ pub(crate) fn descend<L: Loss>(
 
 fn in_blocks<const W: usize, L: Loss>(
     (rows, chosen): (&Rows, &[u32]),
-    (columns, dimension): (usize, usize),
+    (columns, span): (usize, Span),
     offset: &[f32],
     loss: &L,
     descent: Descent,
     progress: &Part<'_, '_>,
 ) -> Linear {
-    let local = Local::of(rows, chosen, dimension);
-    let firsts: Vec<usize> = (0..columns).step_by(W).collect();
+    let local = Local::of(rows, chosen, span);
+    // Blocks of like size: the last thread to finish decides.
+    let width = columns.div_ceil(columns.div_ceil(W).max(1)).max(1);
+    let firsts: Vec<usize> = (0..columns).step_by(width).collect();
     let share = 1.0 / firsts.len() as f32;
     let train = |first: &usize| {
         let mut start = [0.0; W];
-        let width = (columns - first).min(W);
+        let width = (columns - first).min(width);
         start[..width].copy_from_slice(&offset[*first..first + width]);
         block(&local, chosen, (*first, width), start, loss, descent, progress.part(share))
     };
     let blocks: Vec<Block<W>> = firsts.par_iter().map(train).collect();
 
-    let mut linear = Linear { weights: vec![0.0; dimension * columns], bias: vec![0.0; columns] };
+    let mut linear = Linear { weights: vec![0.0; span.dimension * columns], bias: vec![0.0; columns] };
     for (first, block) in firsts.into_iter().zip(blocks) {
-        let width = (columns - first).min(W);
+        let width = (columns - first).min(width);
         linear.bias[first..first + width].copy_from_slice(&block.bias[..width]);
         for (index, weights) in local.original.iter().zip(&block.weights) {
             let at = *index as usize * columns + first;
-            linear.weights[at..at + width].copy_from_slice(&weights[..width]);
+            let scale = span.scale(*index);
+            linear.weights[at..at + width].iter_mut().zip(weights).for_each(|(to, from)| *to = from * scale);
         }
     }
     linear

@@ -17,11 +17,14 @@
 //! # Ok::<(), ecology_learn::LearnError>(())
 //! ```
 
+mod beta;
 mod calibrate;
 mod distil;
 mod dual;
 mod error;
+pub mod factored;
 mod folds;
+mod isotonic;
 mod linear;
 mod logistic;
 mod math;
@@ -30,10 +33,12 @@ mod router;
 mod rows;
 mod softmax;
 
+pub use beta::fit_beta;
 pub use calibrate::{fit_platt, fit_temperature};
 pub use distil::{DistilOptions, distil, piece_counts, project};
 pub use error::LearnError;
 pub use folds::folds;
+pub use isotonic::fit_isotonic;
 pub use linear::Linear;
 pub use logistic::{LogisticOptions, fit_logistic};
 pub use router::fit_router;

@@ -3,9 +3,9 @@
 //! The heads of a learned router: P(model m answers this prompt well). Targets are scores in [0, 1], not only 0 and 1, and a
 //! model that did not answer a prompt says nothing about itself there.
 
-use crate::dual::{Descent, Loss, descend};
+use crate::dual::{Descent, Loss, Span, descend};
 use crate::math::sigmoid;
-use crate::progress::Progress;
+use crate::progress::{Part, Progress};
 use crate::{LearnError, Linear, Rows};
 
 /// How to train logistic heads.
@@ -43,16 +43,43 @@ impl LogisticOptions {
 }
 
 /// Cross-entropy against a soft target: log(1 + eˢ) − t·s, times 1/λ.
+///
+/// With `folds`, the columns come once for each of the `copies` folds and then once more: copy `f` does not see the rows of
+/// fold `f`, the last sees all. So one pass over a row serves all folds, and its features are in memory once.
 struct CrossEntropy<'t> {
     targets: &'t [f32],
     columns: usize,
+    folds: Option<&'t [u32]>,
+    /// Columns of all copies.
+    last: usize,
     inverse_l2: f32,
 }
 
 impl CrossEntropy<'_> {
-    fn targets(&self, row: usize, first: usize, width: usize) -> &[f32] {
-        let row = &self.targets[row * self.columns..][..self.columns];
-        &row[first..(first + width).min(self.columns)]
+    /// Targets of `W` columns from `first` on; NaN for what was not observed, or must not be seen.
+    #[inline]
+    fn targets<const W: usize>(&self, row: usize, first: usize) -> [f32; W] {
+        let mut out = [f32::NAN; W];
+        let mine = &self.targets[row * self.columns..][..self.columns];
+        match self.folds {
+            None => {
+                let end = (first + W).min(self.last);
+                out[..end - first].copy_from_slice(&mine[first..end]);
+            }
+            Some(folds) => {
+                let (mut copy, mut column) = (first / self.columns, first % self.columns);
+                for target in out.iter_mut().take(self.last - first) {
+                    if folds[row] as usize != copy {
+                        *target = mine[column];
+                    }
+                    column += 1;
+                    if column == self.columns {
+                        (copy, column) = (copy + 1, 0);
+                    }
+                }
+            }
+        }
+        out
     }
 }
 
@@ -66,7 +93,7 @@ impl Loss for CrossEntropy<'_> {
     /// p = t.
     fn start<const W: usize>(&self, row: usize, first: usize) -> [f32; W] {
         let mut dual = [0.0; W];
-        for (dual, target) in dual.iter_mut().zip(self.targets(row, first, W)) {
+        for (dual, target) in dual.iter_mut().zip(self.targets::<W>(row, first)) {
             *dual = (target / (1.0 - target)).ln().clamp(-CERTAIN, CERTAIN);
         }
         dual
@@ -107,7 +134,7 @@ impl Loss for CrossEntropy<'_> {
             }
         }
         let mut step = [0.0; W];
-        for (column, target) in self.targets(row, first, W).iter().enumerate() {
+        for (column, target) in self.targets::<W>(row, first).iter().enumerate() {
             if !target.is_nan() {
                 step[column] = (before[column] - sigmoid(logit[column])) * self.inverse_l2;
                 dual[column] = logit[column];
@@ -137,28 +164,64 @@ pub fn fit_logistic(
 ) -> Result<Linear, LearnError> {
     options.check()?;
     rows.check(dimension)?;
-    if Some(targets.len()) != rows.len().checked_mul(columns) || columns == 0 {
-        let expected = rows.len().saturating_mul(columns.max(1));
+    check_targets(targets, rows.len(), columns)?;
+    let offset = (0..columns).map(|column| base_logit(targets, columns, column, |_| true));
+    let offset = offset.collect::<Result<Vec<f32>, LearnError>>()?;
+    let all: Vec<u32> = (0..rows.len() as u32).collect();
+    let loss = CrossEntropy { targets, columns, folds: None, last: columns, inverse_l2: 1.0 / options.l2 };
+    let descent = Descent { epochs: options.epochs, tolerance: options.tolerance, seed: options.seed };
+    let progress = Progress::new(&|_| ());
+    Ok(descend((rows, &all), (columns, Span::whole(dimension)), &offset, &loss, descent, &progress.part(1.0)))
+}
+
+/// As [`fit_logistic`], once without the rows of each of the `count` folds and once with all: a head of
+/// `columns * (count + 1)` columns, those of fold 0 first, those that saw every row last.
+///
+/// Every column is observed outside each fold; the caller has checked rows and targets.
+pub(crate) fn cross_fit_logistic(
+    rows: &Rows,
+    (targets, columns): (&[f32], usize),
+    (folds, count): (&[u32], u32),
+    span: Span,
+    options: &LogisticOptions,
+    progress: &Part<'_, '_>,
+) -> Result<Linear, LearnError> {
+    options.check()?;
+    let last = columns * (count as usize + 1);
+    let offset = (0..last)
+        .map(|at| base_logit(targets, columns, at % columns, |row| folds[row] as usize != at / columns));
+    let offset = offset.collect::<Result<Vec<f32>, LearnError>>()?;
+    let all: Vec<u32> = (0..rows.len() as u32).collect();
+    let loss = CrossEntropy { targets, columns, folds: Some(folds), last, inverse_l2: 1.0 / options.l2 };
+    let descent = Descent { epochs: options.epochs, tolerance: options.tolerance, seed: options.seed };
+    Ok(descend((rows, &all), (last, span), &offset, &loss, descent, progress))
+}
+
+/// Refuses targets of another shape than `[rows][columns]`, or outside [0, 1] and not NaN.
+pub(crate) fn check_targets(targets: &[f32], rows: usize, columns: usize) -> Result<(), LearnError> {
+    if Some(targets.len()) != rows.checked_mul(columns) || columns == 0 {
+        let expected = rows.saturating_mul(columns.max(1));
         return Err(LearnError::Shape { what: "targets", expected, found: targets.len() });
     }
     let outside = |target: &f32| !target.is_nan() && !(0.0..=1.0).contains(target);
-    if let Some(at) = targets.iter().position(outside) {
-        return Err(LearnError::TargetOutOfRange { row: at / columns, target: targets[at] });
+    match targets.iter().position(outside) {
+        Some(at) => Err(LearnError::TargetOutOfRange { row: at / columns, target: targets[at] }),
+        None => Ok(()),
     }
-    let offset = (0..columns).map(|column| base_logit(targets, columns, column));
-    let offset = offset.collect::<Result<Vec<f32>, LearnError>>()?;
-    let all: Vec<u32> = (0..rows.len() as u32).collect();
-    let loss = CrossEntropy { targets, columns, inverse_l2: 1.0 / options.l2 };
-    let descent = Descent { epochs: options.epochs, tolerance: options.tolerance, seed: options.seed };
-    let progress = Progress::new(&|_| ());
-    Ok(descend((rows, &all), (columns, dimension), &offset, &loss, descent, &progress.part(1.0)))
 }
 
-/// Logit of a column's mean target, smoothed by half an observation on either side (Krichevsky & Trofimov 1981). It is given, not
-/// learned, so that regularisation pulls a head towards its base rate and not towards one half.
-fn base_logit(targets: &[f32], columns: usize, column: usize) -> Result<f32, LearnError> {
-    let observed = targets.iter().skip(column).step_by(columns).filter(|target| !target.is_nan());
-    let (count, sum) = observed.fold((0, 0.0), |(count, sum), target| (count + 1, sum + f64::from(*target)));
+/// Logit of a column's mean target over the rows `seen`, smoothed by half an observation on either side (Krichevsky & Trofimov 1981).
+/// It is given, not learned, so that regularisation pulls a head towards its base rate and not towards one half.
+fn base_logit(
+    targets: &[f32],
+    columns: usize,
+    column: usize,
+    seen: impl Fn(usize) -> bool,
+) -> Result<f32, LearnError> {
+    let observed = targets.iter().skip(column).step_by(columns).enumerate();
+    let observed = observed.filter(|(row, target)| !target.is_nan() && seen(*row));
+    let (count, sum) =
+        observed.fold((0, 0.0), |(count, sum), (_, target)| (count + 1, sum + f64::from(*target)));
     if count == 0 {
         return Err(LearnError::NothingObserved { column });
     }

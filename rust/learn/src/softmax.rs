@@ -9,7 +9,7 @@
 
 use rayon::prelude::*;
 
-use crate::dual::{Descent, Loss, descend};
+use crate::dual::{Descent, Loss, Span, descend};
 use crate::progress::{Part, Progress};
 use crate::{LearnError, Linear, Rows};
 
@@ -194,6 +194,8 @@ fn fit(
     let diagonal = 0.5 * options.l2;
     let loss = SquaredHinge { labels, diagonal, own_diagonal: diagonal / options.positive_weight };
     let descent = Descent { epochs: options.epochs, tolerance: options.tolerance, seed: options.seed };
+    let (columns, dimension) = shape;
+    let shape = (columns, Span::whole(dimension));
     let mut linear = descend((rows, chosen), shape, &vec![0.0; shape.0], &loss, descent, progress);
     linear.scale(options.sharpness);
     Ok(linear)

@@ -9,6 +9,7 @@
 //! | [`flight`] | one journey and the legs that it has started |
 //! | [`members`] | what a model is when it runs |
 //! | [`process`] | which process something belongs to |
+//! | [`router_file`] | a file of a learned router |
 //! | [`carriers`] | who waits: the caller's thread (an event loop drives a flight itself) |
 //! | [`net`] | model servers: addresses, connections, exchanges |
 //! | `mailbox`, `pool` | how results come back, and where work runs |
@@ -24,5 +25,6 @@ pub mod members;
 pub mod net;
 mod pool;
 pub mod process;
+pub mod router_file;
 
 pub use mailbox::{Mailbox, Post};

@@ -20,7 +20,7 @@ impl Routed {
                 "model": &*model.id,
                 "confidence": ranked.confidence,
                 "expected_cost_usd": ranked.expected_nano_usd as f64 / 1e9,
-                "expected_latency_ms": model.expected_latency_ms,
+                "expected_latency_ms": ranked.expected_latency_ms(snapshot),
                 "not_chosen": ranked.not_chosen.map(|why| why.name()),
             })
         });

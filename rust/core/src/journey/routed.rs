@@ -6,7 +6,7 @@ use super::{Live, Refusal, Request};
 use crate::admission::{Ask, Clause, Verdict, admit};
 use crate::budget::{AccountPath, Amounts, Limits, Resource};
 use crate::router::{Decision, Inputs, decide};
-use crate::snapshot::{Mask, ModelIndex, PlanSpec, Snapshot};
+use crate::snapshot::{Mask, PlanSpec, Snapshot};
 use crate::text::Features;
 
 /// Fills what the request leaves unstated from the policy's defaults.
@@ -129,21 +129,19 @@ impl Chooser {
         Self { snapshot, path, ask, explores }
     }
 
-    /// The model that [`Routed::route`] would choose and its confidence; `None` where that would refuse.
+    /// The decision that [`Routed::route`] would make; `None` where that would refuse.
     pub fn choose(
         &mut self,
         features: &Features,
         input_bytes: u64,
         tokens_in: u64,
         seed: u64,
-    ) -> Option<(ModelIndex, f32)> {
+    ) -> Option<Decision> {
         self.ask.input_bytes = input_bytes;
         let verdict = admit(&self.snapshot, &self.ask, &affordable(&self.snapshot, &self.path, tokens_in));
         let (task, explores) = (self.ask.task.as_deref(), self.explores);
         let inputs = Inputs { features, verdict: &verdict, task, tokens_in, explores, seed };
-        let decision = decide(&self.snapshot, &inputs)?;
-        let chosen = decision.chosen();
-        Some((chosen.model, chosen.confidence))
+        decide(&self.snapshot, &inputs)
     }
 }
 

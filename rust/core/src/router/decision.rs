@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::snapshot::ModelIndex;
+use crate::snapshot::{ModelIndex, Snapshot};
 
 /// What the confidences rest on.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +27,23 @@ pub struct Ranked {
     pub model: ModelIndex,
     /// Decision confidence: P(good), read from the prompt.
     pub confidence: f32,
-    /// Expected money for the call.
+    /// Expected money for the call: learned for this prompt where the router has learned it, else by the manifest.
     pub expected_nano_usd: u64,
-    /// Expected compute for the call.
+    /// Whether somebody stated the price or the router learned it. Unknown is not free.
+    pub priced: bool,
+    /// Expected compute for the call, by the manifest.
     pub expected_compute_us: u64,
+    /// Expected latency for this prompt, where the router has learned it.
+    pub learned_latency_ms: Option<f32>,
     /// Why it is not first; `None` for the first.
     pub not_chosen: Option<NotChosen>,
+}
+
+impl Ranked {
+    /// Expected latency of the call: learned, else as the manifest states it, if it does.
+    pub fn expected_latency_ms(&self, snapshot: &Snapshot) -> Option<f64> {
+        self.learned_latency_ms.map(f64::from).or(snapshot.model(self.model).expected_latency_ms)
+    }
 }
 
 /// Why an eligible model is not the first choice.

@@ -51,7 +51,9 @@ mod tests {
             model,
             confidence: 0.5,
             expected_nano_usd: 0,
+            priced: true,
             expected_compute_us: 0,
+            learned_latency_ms: None,
             not_chosen: None,
         };
         Decision {

@@ -70,7 +70,7 @@ impl Order<'_> {
     fn cheapness(&self, ranked: &Ranked) -> Cheapness {
         let facts = &self.snapshot.ranking[usize::from(ranked.model)];
         // Unknown is not free: what nobody priced comes after everything that somebody did.
-        let price = u64::from(!facts.price.known) << 63 | ranked.expected_nano_usd;
+        let price = u64::from(!ranked.priced) << 63 | ranked.expected_nano_usd;
         (price, ranked.expected_compute_us, facts.tier as u64)
     }
 

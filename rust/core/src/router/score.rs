@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decide::Inputs;
 use super::decision::{Basis, Ranked};
 use super::rules;
-use crate::snapshot::{Mask, ModelIndex, Snapshot};
+use crate::snapshot::{Expected, Mask, ModelIndex, RouterWeights, Snapshot};
 
 /// Confidences, their basis, and whom a rule prefers.
 pub(super) struct Scored {
@@ -21,7 +21,9 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
             model: index as ModelIndex,
             confidence: 0.0,
             expected_nano_usd: facts.expected_nano_usd(inputs.tokens_in),
+            priced: facts.price.known,
             expected_compute_us: facts.expected_compute_us,
+            learned_latency_ms: None,
             not_chosen: None,
         }
     };
@@ -40,12 +42,30 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
         let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));
         return Scored { models, basis: Basis::Rules(name), preferred };
     };
-    let mut scores = vec![0.0; weights.table().columns()];
-    weights.table().score_into(inputs.features, &mut scores);
+    let (mut basis, mut scores) = (Vec::new(), vec![0.0; weights.models().len()]);
+    weights.basis_into(inputs.features, &mut basis);
+    weights.scores_into(&basis, &mut scores);
     for ranked in &mut models {
         if let Some(column) = snapshot.router_columns[usize::from(ranked.model)] {
-            ranked.confidence = weights.calibration()[column].probability(scores[column]);
+            ranked.confidence = scores[column];
         }
     }
+    if weights.expects() {
+        learn_expectations(snapshot, weights, &basis, &mut models);
+    }
     Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Mask::EMPTY }
+}
+
+/// What calls cost and how long they take, for this prompt, where the router has learned it. A manifest's figures are for any
+/// prompt, or a guess.
+fn learn_expectations(snapshot: &Snapshot, weights: &RouterWeights, basis: &[f32], models: &mut [Ranked]) {
+    let mut expected = vec![Expected::default(); weights.models().len()];
+    weights.expected_into(basis, &mut expected);
+    for ranked in models {
+        let Some(column) = snapshot.router_columns[usize::from(ranked.model)] else { continue };
+        if let Some(nano_usd) = expected[column].cost_nano_usd {
+            (ranked.expected_nano_usd, ranked.priced) = (nano_usd, true);
+        }
+        ranked.learned_latency_ms = expected[column].latency_ms;
+    }
 }

@@ -20,7 +20,10 @@ pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
 pub use population::{Snapshot, SnapshotError};
-pub use router_weights::{Platt, RouterWeights, RouterWeightsError};
+pub use router_weights::{
+    Block, Calibration, Contributions, Expected, FactoredParts, Group, Heads, LogHeads, MAX_BASIS,
+    MAX_PROJECTION, ModelHead, Platt, RouterWeights, RouterWeightsError,
+};
 pub use spec::{
     AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
 };

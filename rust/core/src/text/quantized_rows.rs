@@ -100,6 +100,7 @@ impl QuantizedRows {
             4 => self.score_narrow::<4>(features, bias, out),
             8 => self.score_narrow::<8>(features, bias, out),
             16 => self.score_narrow::<16>(features, bias, out),
+            32 => self.score_narrow::<32>(features, bias, out),
             _ => self.score_wide(features, bias, out),
         }
     }

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod chance;
+pub(crate) mod factored;
 pub(crate) mod population;
 pub(crate) mod simulator;
 

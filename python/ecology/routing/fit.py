@@ -1,0 +1,193 @@
+"""From outcomes to router weights: what is checked, what is extracted, and what the card says afterwards.
+
+The numbers are found in Rust (`ecology-learn`, `factored`); here rows become arrays and mistakes become words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from ..errors import OutcomesError, Violation
+from .family import Trial
+from .guard import Guard, judge_router
+from .matrix import Matrix, split_by_prompt
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from .outcomes import Outcomes
+
+    Scorer = Callable[[_core.RouterWeights, list[str]], npt.NDArray[np.float32]]
+
+__all__ = ["fit_weights"]
+
+MOST_TASKS = 64
+# Of the whole, what reading prompts and judging take.
+READ, JUDGED = 0.1, 0.05
+
+
+def fit_weights(
+    outcomes: Outcomes,
+    score: Scorer,
+    *,
+    embedding: _core.StaticEmbedding | str | os.PathLike[str] | None = None,
+    validation_share: float = 0.2,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> _core.RouterWeights:
+    """Fit, judge and describe a factored router.
+
+    Args:
+        outcomes: checked rows.
+        score: gives float32 [n, models] of prompts under weights: how they will be served.
+        embedding: a static embedding, or the file of one. Without it, prompts are n-grams and signals.
+        validation_share: of the prompts, if the rows do not say which are for validation.
+        seed: of split, folds and orders. The same rows in any order and the same seed give the same bytes.
+        progress: told a rising number in [0, 1], from any thread.
+
+    Raises:
+        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores that are all alike.
+        ArtifactError: the file is no static embedding.
+    """
+    tell = progress or (lambda _: None)
+    if isinstance(embedding, str | os.PathLike):
+        embedding = _core.StaticEmbedding.load(Path(embedding))
+    train, validation = (_in_order(part) for part in split_by_prompt(outcomes, validation_share, seed))
+    _check(train)
+    spec = json.loads(_core.default_features()) | {"signals": True}
+    rows, validation_rows = (_core.Features(part.prompts, json.dumps(spec), embedding) for part in (train, validation))
+    tell(READ)
+    facts = {model: _facts(train, column) for column, model in enumerate(train.models)}
+    tasks, names = _tasks(outcomes, train)
+    try:
+        fitted = _core.fit_factored(
+            rows,
+            train.scores,
+            validation_rows,
+            validation.scores,
+            train.models,
+            _prices(facts),
+            tasks=tasks,
+            task_names=names,
+            cost=train.cost_usd,
+            validation_cost=validation.cost_usd,
+            latency=train.latency_ms,
+            validation_latency=validation.latency_ms,
+            seed=seed,
+            progress=lambda done: tell(READ + done * (1 - READ - JUDGED)),
+        )
+    except ValueError as error:
+        raise OutcomesError([Violation("outcomes", str(error), "collect more outcomes")]) from error
+    trials = [Trial(**trial) for trial in json.loads(fitted.family)]
+    card: dict[str, Any] = {
+        "prompts": len(train.prompts),
+        "seed": seed,
+        "models": facts,
+        "tasks": names,
+        "family": [trial.to_dict() for trial in trials],
+        "data_digest": outcomes.digest,
+        "features": json.loads(rows.features),
+    }
+    confidence = score(fitted.weights(json.dumps(card)), validation.prompts)
+    card["validation"] = _quality(validation, confidence)
+    card["guard"] = _guard(validation, confidence, facts, seed).__dict__
+    weights = fitted.weights(json.dumps(card), outcomes.digest)
+    tell(1.0)
+    return weights
+
+
+def _in_order(matrix: Matrix) -> Matrix:
+    """Rows by prompt: who lists the same outcomes in another order gets the same router."""
+    import numpy as np
+
+    order = sorted(range(len(matrix.prompts)), key=matrix.prompts.__getitem__)
+    at = np.array(order, np.intp)
+    return replace(
+        matrix,
+        prompts=[matrix.prompts[row] for row in order],
+        scores=matrix.scores[at],
+        cost_usd=matrix.cost_usd[at],
+        latency_ms=matrix.latency_ms[at],
+    )
+
+
+def _check(train: Matrix) -> None:
+    import numpy as np
+
+    seen = train.scores[~np.isnan(train.scores)]
+    if seen.size and (seen == seen[0]).all():
+        problem = f"every score is {float(seen[0]):g}: no model is better than another anywhere"
+        raise OutcomesError([Violation("score", problem, "score answers so that good and bad ones differ")])
+
+
+def _tasks(outcomes: Outcomes, train: Matrix) -> tuple[npt.NDArray[np.int32] | None, list[str]]:
+    """The number of each training prompt's task, and what the tasks are called: the most frequent ones, if they are many."""
+    import numpy as np
+
+    words = outcomes.words("task")
+    if words is None:
+        return None, []
+    of_prompt = np.full(len(outcomes.prompts), -1, np.int32)
+    known = words.codes >= 0
+    of_prompt[outcomes.prompt_codes[known]] = words.codes[known]
+    number = {prompt: at for at, prompt in enumerate(outcomes.prompts)}
+    mine = of_prompt[[number[prompt] for prompt in train.prompts]]
+    codes, counts = np.unique(mine[mine >= 0], return_counts=True)
+    if len(codes) < 2:
+        return None, []
+    by_size = sorted(zip(-counts, (words.values[code] for code in codes), codes, strict=True))[:MOST_TASKS]
+    chosen = sorted((name, code) for _, name, code in by_size)
+    new = np.full(len(words.values) + 1, -1, np.int32)
+    for at, (_, code) in enumerate(chosen):
+        new[code] = at
+    return new[mine], [name for name, _ in chosen]
+
+
+def _facts(train: Matrix, column: int) -> dict[str, float | None]:
+    import numpy as np
+
+    def mean(values: Any) -> float | None:
+        seen = values[~np.isnan(values)]
+        return float(seen.mean()) if seen.size else None
+
+    return {
+        "score": mean(train.scores[:, column]),
+        "cost_usd": mean(train.cost_usd[:, column]),
+        "latency_ms": mean(train.latency_ms[:, column]),
+    }
+
+
+def _prices(facts: dict[str, dict[str, float | None]]) -> list[float]:
+    """What a call of each model takes: money where it is known of all, else time."""
+    costs = [fact["cost_usd"] for fact in facts.values()]
+    known = costs if all(cost is not None for cost in costs) else [fact["latency_ms"] for fact in facts.values()]
+    return [value or 0.0 for value in known]
+
+
+def _guard(
+    validation: Matrix, confidence: npt.NDArray[np.float32], facts: dict[str, dict[str, float | None]], seed: int
+) -> Guard:
+    import numpy as np
+
+    return judge_router(validation, confidence, np.array(_prices(facts), dtype=np.float64), seed)
+
+
+def _quality(validation: Matrix, confidence: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Squared error of P(good) on validation rows, for each model and over all; None where nothing was observed."""
+    import numpy as np
+
+    errors = (confidence.astype(np.float64) - validation.scores) ** 2
+    seen = ~np.isnan(errors)
+
+    def mean(values: Any, observed: Any) -> float | None:
+        return float(values[observed].mean()) if observed.any() else None
+
+    brier = {model: mean(errors[:, at], seen[:, at]) for at, model in enumerate(validation.models)}
+    return {"prompts": len(validation.prompts), "brier": mean(errors, seen), "brier_of": brier}

@@ -1,0 +1,61 @@
+//! One more model: a head and a calibration on φ as it is.
+
+use ecology_core::snapshot::Calibration;
+use rayon::prelude::*;
+
+use super::fit::calibrated;
+use super::gram::Basis;
+use super::judge::raw;
+use super::parts::Factored;
+use super::ridge::Ridge;
+use crate::{LearnError, Rows};
+
+const PENALTIES: [f64; 4] = [3.0, 30.0, 300.0, 3_000.0];
+
+/// The head (its bias last) and calibration of a model that came later, from its scores on train and validation rows, all in
+/// [0, 1]. Nothing else of the router changes: the decisions between the others stay bit for bit.
+///
+/// The penalty is chosen on validation rows. Rows must not be those that the projection was fitted on, as far as that is possible:
+/// z of a row that it was fitted on is surer than z of a new one.
+pub fn fit_new_head(
+    router: &Factored,
+    train: (&Rows, &[f32]),
+    validation: (&Rows, &[f32]),
+) -> Result<(Vec<f32>, Calibration), LearnError> {
+    let width =
+        router.projected() + router.groups.iter().map(|group| group.heads.bias.len()).sum::<usize>() + 1;
+    let basis = |rows: &Rows| -> Basis {
+        let row = |row: usize| {
+            let mut phi = router.basis(rows, row);
+            phi.push(1.0);
+            phi
+        };
+        Basis { width, numbers: (0..rows.len()).into_par_iter().flat_map_iter(row).collect() }
+    };
+    for (rows, targets) in [train, validation] {
+        rows.check(router.projection.weights.len() / router.projected().max(1))?;
+        crate::logistic::check_targets(targets, rows.len(), 1)?;
+    }
+    if train.1.iter().all(|target| target.is_nan()) {
+        return Err(LearnError::NothingObserved { column: 0 });
+    }
+    let (phi, phi_validation) = (basis(train.0), basis(validation.0));
+    let ridge = Ridge::of(&phi, train.1, 1, &vec![0; train.1.len()], 1);
+    let solve = |penalty: &f64| {
+        let mut penalties = vec![*penalty; width];
+        penalties[width - 1] = 0.0;
+        ridge.solve(&penalties, None, None).swap_remove(0)
+    };
+    let loss = |head: &Vec<f64>| -> f64 {
+        let seen = validation.1.iter().enumerate().filter(|(_, target)| !target.is_nan());
+        seen.map(|(row, target)| (raw(phi_validation.row(row), head) - f64::from(*target)).powi(2)).sum()
+    };
+    let tried = PENALTIES.iter().map(solve).map(|head| (loss(&head), head));
+    let best = tried.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, head)| head).unwrap_or_default();
+    let raws: Vec<f32> =
+        (0..validation.1.len()).map(|row| raw(phi_validation.row(row), &best) as f32).collect();
+    let seen: Vec<f32> = train.1.iter().copied().filter(|target| !target.is_nan()).collect();
+    let mean = seen.iter().sum::<f32>() / seen.len().max(1) as f32;
+    let calibration = calibrated(&raws, validation.1, 1, 0, mean)?;
+    Ok((best.iter().map(|weight| *weight as f32).collect(), calibration))
+}
