@@ -25,6 +25,11 @@ impl StaticEmbedding {
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
     }
+
+    /// One that came inside another file, which does not say where it is from.
+    pub(crate) fn inside(table: &Arc<Table>) -> Self {
+        Self { table: Arc::clone(table), provenance: "{}".to_owned() }
+    }
 }
 
 /// How often each word piece is in each of many texts: what a static embedding is distilled from.

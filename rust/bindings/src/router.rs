@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::convert::json_to_py;
+use crate::embedding::StaticEmbedding;
 use crate::errors;
 
 /// From the features of a prompt to P(good), cost and latency of each model.
@@ -159,6 +160,12 @@ impl RouterWeights {
     #[getter]
     fn features(&self) -> PyResult<String> {
         serde_json::to_string(self.weights().spec()).map_err(|e| PyValueError::new_err(e.to_string()))
+    }
+
+    /// The static embedding inside, if its features have one.
+    #[getter]
+    fn embedding(&self) -> Option<StaticEmbedding> {
+        self.weights().extractor().embedding().map(StaticEmbedding::inside)
     }
 
     /// What it was fitted on and how good it was, as JSON.

@@ -7,6 +7,7 @@
 
 mod events;
 mod facts;
+mod intent;
 mod live;
 mod mask;
 mod model;
@@ -16,14 +17,15 @@ mod spec;
 
 pub use events::EventQueue;
 pub use facts::{RankingFacts, WorstCase};
+pub use intent::{Abstention, Inferred, Intent, IntentError, IntentWeights};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
-pub use population::{Snapshot, SnapshotError};
+pub use population::{Snapshot, SnapshotError, Weights};
 pub use router_weights::{
     Block, Calibration, Contributions, Expected, FactoredParts, Group, Heads, LogHeads, MAX_BASIS,
     MAX_PROJECTION, ModelHead, Platt, RouterWeights, RouterWeightsError,
 };
 pub use spec::{
-    AccountSpec, Conditions, Defaults, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
+    AccountSpec, Conditions, Defaults, IntentSpec, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
 };

@@ -86,6 +86,7 @@ pub(crate) fn spec(models: Vec<Model>) -> SnapshotSpec {
             exploration_floor: 0.0,
             rules: Vec::new(),
         },
+        intent: None,
         plans: BTreeMap::new(),
         default_plan: PlanSpec::Direct { max_fallbacks: 0 },
         accounts: BTreeMap::new(),

@@ -43,6 +43,7 @@ use std::sync::Arc;
 
 pub use calibration::{Calibration, Platt};
 pub use contributions::{Block, Contributions};
+pub(super) use exp::exp_below_zero;
 pub use expected::{Expected, LogHeads};
 pub use factored::{FactoredParts, MAX_BASIS, MAX_PROJECTION};
 pub use group::Group;
