@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .policy import Adaptive, Budget, Cascade, Direct, Policy
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
-    from .routing import Outcome, Outcomes, Router
+    from .routing import IntentModel, Outcome, Outcomes, Router
 
 _HOMES = {
     "._core": (
@@ -55,7 +55,7 @@ _HOMES = {
     ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
-    ".routing": ("Outcome", "Outcomes", "Router"),
+    ".routing": ("IntentModel", "Outcome", "Outcomes", "Router"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -71,6 +71,7 @@ __all__ = [
     "Direct",
     "Ecology",
     "EcologyError",
+    "IntentModel",
     "Manifest",
     "Outcome",
     "Outcomes",

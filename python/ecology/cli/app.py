@@ -8,7 +8,7 @@ import traceback
 import typer
 
 from ..errors import EcologyError
-from . import answer, check, demo, embeddings, evaluate, fit, init, model, outcomes, route
+from . import answer, check, demo, embeddings, evaluate, fit, init, intent, model, outcomes, route
 from .output import fail
 
 __all__ = ["app", "run"]
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 for single in (demo, init, check, fit, evaluate, route, answer):
     app.command(single.__name__.rpartition(".")[2])(single.command)
-for group in (embeddings, outcomes, model):
+for group in (embeddings, outcomes, intent, model):
     app.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
 
 

@@ -13,8 +13,11 @@ from .description import Description
 __all__ = ["baseline_of", "compile_description"]
 
 
-def compile_description(description: Description, features: Mapping[str, Any]) -> dict[str, Any]:
-    """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under."""
+def compile_description(
+    description: Description, features: Mapping[str, Any], intent: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under; `intent`
+    has the id, digest and threshold of the intent model."""
     models, policy = description.models, description.policy
     positions = _Positions(description)
     baseline = baseline_of(description)
@@ -32,6 +35,7 @@ def compile_description(description: Description, features: Mapping[str, Any]) -
             "exploration_floor": policy.routing.exploration_floor,
             "rules": [_rule(rule, positions) for rule in policy.routing.rules],
         },
+        intent=None if intent is None else dict(intent),
         plans={task: _plan(plan, positions) for task, plan in policy.plans.items()},
         default_plan=_plan(policy.default_plan, positions),
         accounts={account: budget.limits() for account, budget in policy.budgets.items()},

@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from .. import _core
-from ..backends import LinearBackend
 from ..errors import ArtifactError, InvalidPopulation, Violation
-from ..population import Manifest, Role
+from ..population import Manifest
 from .compile import baseline_of, compile_description
 from .description import Description
+from .learned import LoadedIntent, load_intent, load_router
 from .members import load_member, survives_fork
 
 __all__ = ["Compiled", "compile_population", "engine_of", "reopened"]
@@ -32,10 +31,11 @@ class Compiled:
     router: _core.RouterWeights | None
     baseline: str | None
     uses_loop: bool
+    intent: _core.IntentWeights | None = None
 
 
 def compile_population(description: Description) -> Compiled:
-    """Load every model that serves, and the router.
+    """Load every model that serves, the router, and what infers tasks.
 
     Raises:
         InvalidPopulation: with everything that cannot be loaded, each with its place.
@@ -46,23 +46,29 @@ def compile_population(description: Description) -> Compiled:
         return load_member(model, description.root, description.policy) if serves else None
 
     members, violations = _loaded(description, load)
-    router = None
+    router: _core.RouterWeights | None = None
+    intent: LoadedIntent | None = None
     try:
-        router = _router(description)
+        router = load_router(description)
     except ArtifactError as error:
         violations.append(Violation("policy.routing.router", f"{error.path}: {error.problem}", error.fix))
-    features, disagreements = _features(description, members, router)
+    try:
+        intent = load_intent(description)
+    except ArtifactError as error:
+        violations.append(Violation("policy.routing.intent", f"{error.path}: {error.problem}", error.fix))
+    features, disagreements = _features(description, members, router, intent)
     violations += disagreements
     if violations:
         raise InvalidPopulation(description.source, violations)
     baseline = baseline_of(description)
     return Compiled(
         description=description,
-        spec=json.dumps(compile_description(description, features)),
+        spec=json.dumps(compile_description(description, features, None if intent is None else intent.spec())),
         members=members,
         router=router,
         baseline=None if baseline is None else baseline.id,
         uses_loop=any(member is not None and member.place == "loop" for member in members),
+        intent=None if intent is None else intent.weights,
     )
 
 
@@ -88,7 +94,7 @@ def reopened(compiled: Compiled) -> Compiled:
 
 def engine_of(compiled: Compiled, generation: int = 1) -> _core.Engine:
     """A new engine that serves it; swaps are counted from `generation`."""
-    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation)
+    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation, intent=compiled.intent)
 
 
 def _loaded(
@@ -107,19 +113,11 @@ def _loaded(
     return members, violations
 
 
-def _router(description: Description) -> _core.RouterWeights | None:
-    named = description.policy.routing.router
-    if named is None:
-        return None
-    model = description.find(named)
-    path = named
-    if model is not None and model.role is Role.ROUTER and isinstance(model.backend, LinearBackend):
-        path = model.backend.path
-    return _core.RouterWeights.read(Path(description.root, path))
-
-
 def _features(
-    description: Description, members: list[_core.Member | None], router: _core.RouterWeights | None
+    description: Description,
+    members: list[_core.Member | None],
+    router: _core.RouterWeights | None,
+    intent: LoadedIntent | None,
 ) -> tuple[dict[str, Any], list[Violation]]:
     """The one feature spec that every linear model agrees on; features are extracted once per request."""
     stated = [
@@ -129,6 +127,8 @@ def _features(
     ]
     if router is not None:
         stated.append(("policy.routing.router", router.features))
+    if intent is not None:
+        stated.append(("policy.routing.intent", intent.weights.features))
     if not stated:
         return json.loads(_core.default_features()), []
     first_place, first = stated[0]

@@ -4,7 +4,7 @@ from .budget import Budget
 from .pattern import matches
 from .plans import Adaptive, Cascade, Direct, Plan
 from .policy import Defaults, Limits, Policy
-from .routing import Routing, Rule
+from .routing import Intent, Routing, Rule
 
 __all__ = [
     "Adaptive",
@@ -12,6 +12,7 @@ __all__ = [
     "Cascade",
     "Defaults",
     "Direct",
+    "Intent",
     "Limits",
     "Plan",
     "Policy",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ..config import Config
 
-__all__ = ["Routing", "Rule", "TaskType"]
+__all__ = ["Intent", "Routing", "Rule", "TaskType"]
 
 TaskType = Literal[
     "code",
@@ -66,12 +66,24 @@ class Rule(Config):
         return self
 
 
+class Intent(Config):
+    """What infers the task of a request that states none, before `defaults.task` applies.
+
+    `model` names a model of role intent. A task is believed at `min_confidence` (a calibrated probability) or more, else
+    the model abstains. Left out, it is what the fit solved (see `ecology intent fit`).
+    """
+
+    model: Annotated[str, Field(min_length=1)]
+    min_confidence: Probability | None = None
+
+
 class Routing(Config):
     """What to rank by.
 
     `cheapest`: the cheapest model whose decision confidence reaches `min_decision_confidence`, else the most
     confident. `utility`: the highest `confidence − cost_weight_per_usd · usd`. `router` names a model of role
-    router, or the file of a fitted one; without it the rules decide.
+    router, or the file of a fitted one; without it, or while that model is not active, the rules decide. `intent`
+    names the model that infers a task which a request does not state.
     """
 
     objective: Literal["cheapest", "utility"] = "cheapest"
@@ -79,4 +91,5 @@ class Routing(Config):
     cost_weight_per_usd: Annotated[float, Field(ge=0)] = 0.0
     exploration_floor: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     router: str | None = None
+    intent: Intent | None = None
     rules: tuple[Rule, ...] = ()
