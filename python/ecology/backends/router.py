@@ -15,7 +15,7 @@ __all__ = ["RouterBackend"]
 
 
 class RouterBackend(Backend):
-    """`path`: a safetensors file with the weights of a router, relative to the description. The file says which form it has.
+    """`path`: a safetensors file with the weights of a router, relative to the description; it says which form it has.
 
     >>> RouterBackend(kind="router", path="learned/router-1.safetensors").weights(Path("/nowhere"))
     Traceback (most recent call last):

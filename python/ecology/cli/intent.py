@@ -53,8 +53,8 @@ def fit(
     )
     if model.min_confidence is None:
         console.print(
-            f"[yellow]no threshold[/]: at no confidence is it right on {target_accuracy:.0%} of the rows; give more rows, "
-            "or a lower --target-accuracy",
+            f"[yellow]no threshold[/]: at no confidence is it right on {target_accuracy:.0%} of the rows; "
+            "give more rows, or a lower --target-accuracy",
             highlight=False,
         )
         return None

@@ -16,8 +16,10 @@ __all__ = ["baseline_of", "compile_description"]
 def compile_description(
     description: Description, features: Mapping[str, Any], intent: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under; `intent`
-    has the id, digest and threshold of the intent model."""
+    """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under.
+
+    `intent` has the id, digest and threshold of the intent model.
+    """
     models, policy = description.models, description.policy
     positions = _Positions(description)
     baseline = baseline_of(description)

@@ -1,7 +1,7 @@
 """Where a learned router or an intent model does not reach: what `ecology check` says of them.
 
-A router steps back for a request as soon as it does not know one of the models that may serve it, and then the rules decide.
-That is safe and silent, so somebody has to say it beforehand.
+A router steps back for a request as soon as it does not know one of the models that may serve it, and then the rules
+decide. That is safe and silent, so somebody has to say it beforehand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What was learned of a population and serves it: the router, and the model that infers a task.
 
-Both are models like any other: a manifest, a digest, a stage. One that is not active decides nothing. What their files say is
-held against their manifests, so that a file that was exchanged is noticed before it decides anything.
+Both are models like any other: a manifest, a digest, a stage. One that is not active decides nothing. What their files
+say is held against their manifests, so that a file that was exchanged is noticed before it decides anything.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def load_intent(description: Description) -> LoadedIntent | None:
     """Read the model that infers tasks, and the confidence from which on it is believed.
 
     Raises:
-        ArtifactError: the file cannot be used, knows tasks that the contract does not promise, or has no threshold where the
-        policy has none either. DigestMismatch: the file is not the one that the manifest names.
+        ArtifactError: the file cannot be used, knows tasks that the contract does not promise, or has no threshold where
+        the policy has none either. DigestMismatch: the file is not the one that the manifest names.
     """
     model, named = serving_intent(description), description.policy.routing.intent
     if model is None or named is None:

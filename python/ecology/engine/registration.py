@@ -83,10 +83,10 @@ def register_learned(
     who: str = "",
     why: str = "",
 ) -> Manifest:
-    """Register it as the next version of `name` (by default its role) and copy its file to `root/learned/name-version.safetensors`.
+    """Register it as the next version of `name`, by default its role. Its file is copied into `root/learned`.
 
-    Content that is registered already is that version. The version that was active before is a parent of the new one; when the
-    new one is to be active, that one is archived, so that one version of a name is active at most.
+    Content that is registered already is that version. The version that was active before is a parent of the new one;
+    when the new one is to be active, that one is archived, so that one version of a name is active at most.
 
     Raises:
         ArtifactError: the file cannot be copied, or another one is in its place.

@@ -38,8 +38,8 @@ ABSTAINED = {
 def inferred_task(inferred: dict[str, Any]) -> str:
     """What an intent model said, in words.
 
-    >>> said = {"model": "intent@1", "task": None, "likeliest": "refunds", "confidence": 0.41, "abstained": "low_confidence"}
-    >>> inferred_task(said)
+    >>> said = {"model": "intent@1", "task": None, "likeliest": "refunds", "confidence": 0.41}
+    >>> inferred_task(said | {"abstained": "low_confidence"})
     'not inferred: intent@1 gives refunds 0.410, and that is too low'
     >>> inferred_task(said | {"task": "refunds", "confidence": 0.97, "abstained": None})
     'refunds, inferred by intent@1 with confidence 0.970'

@@ -69,8 +69,8 @@ class Rule(Config):
 class Intent(Config):
     """What infers the task of a request that states none, before `defaults.task` applies.
 
-    `model` names a model of role intent. A task is believed at `min_confidence` (a calibrated probability) or more, else
-    the model abstains. Left out, it is what the fit solved (see `ecology intent fit`).
+    `model` names a model of role intent. A task is believed at `min_confidence` (a calibrated probability) or more,
+    else the model abstains. Left out, it is what the fit solved (see `ecology intent fit`).
     """
 
     model: Annotated[str, Field(min_length=1)]

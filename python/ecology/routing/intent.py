@@ -4,8 +4,9 @@
     model.infer(["Where is my card?"])            # (["support"], array([0.97]))
     model.save("intent.safetensors")
 
-A wrong task is worse than none: a specialist would answer what it knows nothing of, under a plan that was solved for something else.
-So the fit also solves the confidence from which on the model is right often enough, on rows that it did not learn from.
+A wrong task is worse than none: a specialist would answer what it knows nothing of, under a plan that was solved for
+something else. So the fit also solves the confidence from which on the model is right often enough, on rows that it did
+not learn from.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ class IntentModel:
         Args:
             texts: n prompts.
             tasks: their n tasks, as contracts name them.
-            groups: n names; texts of one group (tellings of one situation) are all learned from or all judged by. Without it
-                equal texts are a group.
+            groups: n names; texts of one group (tellings of one situation) are all learned from or all judged by.
+                Without it equal texts are a group.
             like: a router, or the file of one, beside which the model will serve: it reads the same features then, so
                 that they are extracted once for both. Without it, the default features.
-            target_accuracy: in (0, 1]: how often an inferred task has to be right. The threshold is the least confidence
-                at and above which it is, on the validation rows.
-            validation_share: of the groups, chosen by a hash; temperature, threshold and all figures of `card` are of them.
+            target_accuracy: in (0, 1]: how often an inferred task has to be right. The threshold is the least
+                confidence at and above which it is, on the validation rows.
+            validation_share: in (0, 0.9], of the groups, chosen by a hash. Temperature, threshold and all figures of
+                `card` are of these rows, so the figures are a little kind.
             seed: of the split and the training. The same rows and seed give the same bytes.
             progress: told a rising number in [0, 1].
 
