@@ -2,8 +2,8 @@
 
     python benches/fit.py [--prompts 100000] [--models 10] [--partial 1.0] [--tasks]
 
-Prompts are those of the peers' benches (median 49 words); every model is good at one topic. The figures are of this process alone:
-outcomes as columns, features, fit, judgement. Threads: RAYON_NUM_THREADS.
+Prompts are those of the peers' benches (median 49 words); every model is good at one topic. The figures are of this
+process alone: outcomes as columns, features, fit, judgement. Threads: RAYON_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -61,13 +61,16 @@ def main() -> None:
     took = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{len(table)} outcomes, {arguments.prompts} prompts × {arguments.models} models")
-    print(f"fit {took:.1f} s, CPU {cpu:.1f} s; peak RSS {after.ru_maxrss / 1024:.0f} MB ({before.ru_maxrss / 1024:.0f} before)")
+    print(f"{len(table)} outcomes, {arguments.prompts} prompts by {arguments.models} models")
+    print(f"fit {took:.1f} s, CPU {cpu:.1f} s")
+    print(f"peak RSS {after.ru_maxrss / 1024:.0f} MB ({before.ru_maxrss / 1024:.0f} before)")
     for share in (0.1, 0.5, 0.7, 0.8, 0.9):
         print(f"  {share:.0%} after {next(at for done, at in marks if done >= share):.1f} s")
     print(router.guard)
     for trial in router.card["family"]:
-        print(f"  {trial['name']:>12} {trial['numbers']:>4} loss {trial['loss']:.5f} {'kept' if trial['chosen'] else ''}")
+        print(
+            f"  {trial['name']:>12} {trial['numbers']:>4} loss {trial['loss']:.5f} {'kept' if trial['chosen'] else ''}"
+        )
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ LEG = {
     "cost_usd": float,
 }
 ATTRIBUTION = {
+    "answer_id": str,
     "snapshot": {"name": str, "generation": int, "digest": str},
     "task": (str, NONE),
     "account": str,
@@ -65,6 +66,8 @@ ATTRIBUTION = {
     "ending": str,
     "model": (str, NONE),
     "confidence": (float, NONE),
+    "combined": (dict, NONE),
+    "withheld": (str, NONE),
     "cost_usd": float,
     "compute_ms": float,
     "overhead_ms": float,

@@ -54,6 +54,9 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     "InvalidDeadline": ({"deadline_ms": -1.0}, "give a number above 0"),
     "UnknownTask": ({"task": "sport", "known": ["support", "sales"]}, "ask for one of: support, sales"),
     "NoEligibleModel": ({"reasons": {"a@1": ["task: accepts x"]}}, "loosen the request, the policy or a contract"),
+    "AlreadyGraded": ({"answer_id": "00ff"}, "the first grade holds"),
+    "LearningOff": ({}, "name a fitted router as policy.routing.router"),
+    "UnknownAnswer": ({"answer_id": "00ff"}, "later answers"),
     "RunningLoop": ({}, "use `await aanswer(…)` here"),
     "Closed": ({}, "open it again with Ecology.open(…)"),
     "BudgetExhausted": (
@@ -62,6 +65,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "DeadlineExceeded": ({"deadline_ms": 100.0, "legs": [LATE]}, "allow more time or route to a faster model"),
     "AllLegsFailed": ({"legs": [LEG, LATE]}, "mend these models, or give them a fallback that answers"),
+    "LowConfidence": ({"confidence": 0.5, "needed": 0.9}, "or change `answer_confidence` or `fail` of the plan"),
     "AllLegsRefused": ({"legs": [DENIED]}, "asking again will not help"),
 }  # fmt: skip
 
@@ -70,7 +74,7 @@ CLASSES = {
     for name, value in vars(errors).items()
     if inspect.isclass(value) and issubclass(value, EcologyError) and value.__module__ == errors.__name__
 }
-ABSTRACT = {"EcologyError", "Never", "NotYet", "RegistryError"}
+ABSTRACT = {"EcologyError", "Never", "NotYet", "RegistryError", "FeedbackError"}
 
 
 def made(name: str) -> EcologyError:

@@ -40,8 +40,9 @@ def test_stubs_have_the_parameters_of_the_functions() -> None:
             if any(isinstance(d, ast.Name) and d.id == "property" for d in method.decorator_list):
                 continue
             built = inspect.signature(getattr(owner, method.name))
-            stated = [argument.arg for argument in method.args.args]
+            stated = [argument.arg for argument in (*method.args.args, *method.args.kwonlyargs)]
             found = list(built.parameters)
             assert [name for name in stated if name != "self"] == [n for n in found if n != "self"], method.name
             defaults = [p.name for p in built.parameters.values() if p.default is not inspect.Parameter.empty]
-            assert len(method.args.defaults) == len(defaults), method.name
+            given = [*method.args.defaults, *(default for default in method.args.kw_defaults if default is not None)]
+            assert len(given) == len(defaults), method.name

@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack
 
 from contest import Standing, run_contest
-from jobs import answers, dispatches, kernels
+from jobs import answers, bandits, dispatches, kernels
 from machine import describe
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +30,7 @@ def main() -> None:
     rounds, turn = (2, 50) if arguments.quick else (arguments.rounds, TURN)
 
     standings = []
-    for job in (kernels, dispatches, answers):
+    for job in (kernels, bandits, dispatches, answers):
         with ExitStack() as stack:
             for contest in stack.enter_context(job.contests(turn)):
                 print(f"  {contest.title}", file=sys.stderr, flush=True)

@@ -46,12 +46,15 @@ def row_of(trial: Trial, large: Trial) -> dict[str, Any]:
 
 
 def _facts(solution: Solution) -> dict[str, Any]:
-    kind = "leg" if solution.kind == "cascade" else "decision"
+    kind = "decision" if solution.kind == "adaptive" else "leg"
     facts = {"threshold": solution.threshold, "reached": solution.reached, "kind": kind}
     return facts | {"baseline": "cascade" if solution.kind == "cascade" else None}
 
 
 def _plan(solution: Solution) -> Plan:
+    if solution.weights is not None:
+        votes = {"combine": "average", "weights": solution.weights}
+        return Cascade(first="small", then="large", leg_confidence=solution.threshold, **votes)
     if solution.kind == "cascade":
         return Cascade(kind="cascade", first="small", then="large", leg_confidence=solution.threshold)
     return Adaptive(kind="adaptive", decision_confidence=solution.threshold)

@@ -47,8 +47,8 @@ fn journey(criterion: &mut Criterion) {
         let features = common::feature_spec().extract("Where is my card? It should have come on Monday.");
         Request { account: account.into(), ..common::request(features) }
     };
-    let direct = snapshot(PlanSpec::Direct { max_fallbacks: 1 });
-    let cascade = snapshot(PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.8 });
+    let direct = snapshot(PlanSpec::Direct { max_fallbacks: 1, model: None });
+    let cascade = snapshot(PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.8, average: None });
     for (name, snapshot, account, confidence, legs) in [
         ("direct/no_account", &direct, "", 0.9, 1),
         ("direct/three_accounts", &direct, "acme/web/key", 0.9, 1),

@@ -17,8 +17,8 @@ use ecology_core::snapshot::PlanSpec;
 fn plan(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
     let plans = [
-        PlanSpec::Direct { max_fallbacks: 1 },
-        PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.8 },
+        PlanSpec::Direct { max_fallbacks: 1, model: None },
+        PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.8, average: None },
         PlanSpec::Adaptive { decision_confidence: 0.99, coalition: 2, max_fallbacks: 1 },
     ];
     for plan in plans {

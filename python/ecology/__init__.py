@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Accounts,
         Answer,
         Decision,
+        LinUcb,
         StaticEmbedding,
         __version__,
         best_confidence,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .engine.request import Request
     from .errors import EcologyError
     from .messages import Reply
-    from .policy import Adaptive, Budget, Cascade, Direct, Policy
+    from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
     from .routing import IntentModel, Outcome, Outcomes, Router
@@ -40,6 +41,7 @@ _HOMES = {
         "Accounts",
         "Answer",
         "Decision",
+        "LinUcb",
         "StaticEmbedding",
         "__version__",
         "best_confidence",
@@ -52,7 +54,17 @@ _HOMES = {
     ".engine.request": ("Request",),
     ".errors": ("EcologyError",),
     ".messages": ("Reply",),
-    ".policy": ("Adaptive", "Budget", "Cascade", "Direct", "Policy"),
+    ".policy": (
+        "Adaptive",
+        "Budget",
+        "Cascade",
+        "Direct",
+        "ErrorBound",
+        "MaxCost",
+        "Policy",
+        "QualityTarget",
+        "Utility",
+    ),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
     ".routing": ("IntentModel", "Outcome", "Outcomes", "Router"),
@@ -71,12 +83,16 @@ __all__ = [
     "Direct",
     "Ecology",
     "EcologyError",
+    "ErrorBound",
     "IntentModel",
+    "LinUcb",
     "Manifest",
+    "MaxCost",
     "Outcome",
     "Outcomes",
     "Policy",
     "Price",
+    "QualityTarget",
     "Registry",
     "Reply",
     "Request",
@@ -86,6 +102,7 @@ __all__ = [
     "Stage",
     "StaticEmbedding",
     "Tier",
+    "Utility",
     "__version__",
     "best_confidence",
     "majority",

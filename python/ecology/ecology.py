@@ -11,6 +11,7 @@ import asyncio
 import os
 import threading
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,8 +22,8 @@ from .engine.handle import Compiled, compile_population
 from .engine.loop_thread import LoopThread, submit
 from .engine.request import Request, bounded_input, core_arguments
 from .engine.serving import Serving, of_this_process, opening
-from .errors import Closed, InvalidRequest, RunningLoop, UnknownAccount
-from .policy import Budget
+from .errors import Closed, InvalidRequest, LearningOff, RunningLoop, UnknownAccount
+from .policy import Budget, Risk
 
 __all__ = ["Ecology", "Savings"]
 
@@ -93,6 +94,7 @@ class Ecology:
         language: str | None = None,
         data_class: str | None = None,
         jurisdiction: str | None = None,
+        risk: Risk | None = None,
         model: str | None = None,
         account: str | None = None,
         budget: Budget | None = None,
@@ -112,7 +114,7 @@ class Ecology:
         """
         serving = self._serving()
         engine, compiled = serving.engine, serving.compiled
-        stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
+        stated = (task, language, data_class, jurisdiction, risk, model, account, budget, deadline_ms, seed)
         text, host, arguments = self._read(compiled, input, stated)
         if not compiled.uses_loop:
             return engine.answer(text, host, arguments, submit)
@@ -128,6 +130,7 @@ class Ecology:
         language: str | None = None,
         data_class: str | None = None,
         jurisdiction: str | None = None,
+        risk: Risk | None = None,
         model: str | None = None,
         account: str | None = None,
         budget: Budget | None = None,
@@ -137,7 +140,7 @@ class Ecology:
         """`answer` on the caller's event loop, where async members run with the caller's context variables."""
         serving = self._serving()
         engine, compiled = serving.engine, serving.compiled
-        stated = (task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed)
+        stated = (task, language, data_class, jurisdiction, risk, model, account, budget, deadline_ms, seed)
         text, host, arguments = self._read(compiled, input, stated)
         return await carry(lambda bridge: engine.flight(text, host, arguments, bridge))
 
@@ -149,6 +152,7 @@ class Ecology:
         language: str | None = None,
         data_class: str | None = None,
         jurisdiction: str | None = None,
+        risk: Risk | None = None,
         model: str | None = None,
         account: str | None = None,
         budget: Budget | None = None,
@@ -163,12 +167,81 @@ class Ecology:
         engine, compiled = serving.engine, serving.compiled
         if budget is None:
             # Most requests: one call, no tuples or dictionaries on the way. None asks for the closer look below.
-            decision = engine.route_plain(input, task, language, data_class, jurisdiction, model, account, seed)
+            decision = engine.route_plain(input, task, language, data_class, jurisdiction, risk, model, account, seed)
             if decision is not None:
                 return decision
-        stated = (task, language, data_class, jurisdiction, model, account, budget, None, seed)
+        stated = (task, language, data_class, jurisdiction, risk, model, account, budget, None, seed)
         text, _, arguments = self._read(compiled, input, stated)
         return engine.route(text, arguments)
+
+    # --- learning -----------------------------------------------------------------------------------------
+
+    def feedback(self, answer_id: str, score: float) -> bool:
+        """Say how good the answer with this `id` was, from 0 (useless) to 1 (right); tells whether the router learned.
+
+        Where the policy's `routing.learning` is on, answers wait for feedback in a table of this process: the last
+        `learning.pending` of them. Older ones are forgotten, and all of them when the process ends. Feedback becomes a
+        row of `take_feedback`, and teaches the router unless the answer was picked by how sure the replies were (a
+        cascade's, or one of several in parallel), no learned router chose it, or the router has been replaced since.
+        Every `learning.publish_every` lessons are served as a new generation. Threads may call this together.
+
+        Raises:
+            InvalidRequest: the score is not a number from 0 to 1.
+            UnknownAnswer: no answer of this process, or forgotten.
+            AlreadyGraded: it has its feedback.
+            LearningOff: no answer waits under this policy.
+        """
+        if not isinstance(answer_id, str) or isinstance(score, bool) or not isinstance(score, int | float):
+            raise InvalidRequest(problem=f"feedback({answer_id!r}, {score!r}): give the answer's id, and from 0 to 1")
+        return self._serving().engine.feedback(answer_id, score)
+
+    def take_feedback(self, most: int = 1024) -> list[dict[str, Any]]:
+        """Take at most `most` graded answers, oldest first, each with what off-policy evaluation needs: `score`,
+        `chosen`, `propensity`, `ranked` with confidences, cost and latency; docs/learning.md names every key. What did
+        not fit (the policy's `limits.events`) is counted as dropped."""
+        return self._serving().engine.take_feedback(most)
+
+    def feedback_counts(self) -> dict[str, int]:
+        """Answers that are `pending`, those `forgotten` before they were graded, `graded` ones, those that the router
+        `learned` from, and rows `dropped` because nobody took them."""
+        return self._serving().engine.feedback_counts()
+
+    def publish(self) -> int | None:
+        """Serve what was learned so far as a new generation, and give its number; None if nothing was learned."""
+        return self._serving().engine.publish()
+
+    def save_learned(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write what was learned from feedback to a file, by default the policy's `routing.learning.state`, from which
+        the next process goes on; returns its digest. It is about one router file and of no use to another.
+
+        Raises:
+            LearningOff: nothing learns here.
+            InvalidRequest: neither the call nor the policy names a file.
+            ArtifactError: the file cannot be written.
+        """
+        serving = self._serving()
+        description = serving.compiled.description
+        state = description.policy.routing.learning.state
+        if path is None:
+            if state is None:
+                raise InvalidRequest(
+                    problem="name a file: save_learned(path), or `state` under policy.routing.learning"
+                )
+            path = Path(description.root, state)
+        learned = serving.engine.learned()
+        if learned is None:
+            raise LearningOff
+        return learned.write(Path(path))
+
+    def replay(self, record: str) -> dict[str, Any]:
+        """Make the decision of `Decision.record()` again, bit for bit, under the generation that made it: the one that
+        serves, or one of the last 16 that learned. For older ones, and for other processes, there is
+        `ecology.replay(snapshot, record, router, learned=…)`.
+
+        Raises:
+            ValueError: none of them made it, or the record keeps neither features nor text.
+        """
+        return self._serving().engine.replay(record)
 
     # --- what happened ------------------------------------------------------------------------------------
 
@@ -238,7 +311,8 @@ class Ecology:
         return self._serving().compiled.spec
 
     def reload(self, source: Description | str | os.PathLike[str] | None = None) -> int:
-        """Serve another description (or the same file again) from now on; what was spent is kept.
+        """Serve another description (or the same file again) from now on; what was spent is kept, and so is what was
+        learned from feedback if the router file and `learning.prior` are the same.
 
         Raises:
             InvalidPopulation: nothing changes, the previous snapshot keeps serving.
@@ -305,7 +379,7 @@ class Ecology:
         # All that the core would be told it knows: of a chat only the last turn is the text.
         if stated == _NOTHING_STATED and isinstance(host, str):
             return text, host, None
-        task, language, data_class, jurisdiction, model, account, budget, deadline_ms, seed = stated
+        task, language, data_class, jurisdiction, risk, model, account, budget, deadline_ms, seed = stated
         _check_account(compiled, account)
         return (
             text,
@@ -316,6 +390,7 @@ class Ecology:
                 modality=modality,
                 data_class=data_class,
                 jurisdiction=jurisdiction,
+                risk=risk,
                 model=model,
                 account=account,
                 budget=budget,
@@ -326,7 +401,7 @@ class Ecology:
         )
 
 
-_NOTHING_STATED = (None,) * 9
+_NOTHING_STATED = (None,) * 10
 COLLECTING = "outcomes-collect"
 
 

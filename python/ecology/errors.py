@@ -23,7 +23,12 @@
     │   │   ├── InvalidDeadline
     │   │   ├── UnknownAccount
     │   │   └── UnknownTask
+    │   ├── FeedbackError        feedback on an answer
+    │   │   ├── AlreadyGraded
+    │   │   ├── LearningOff
+    │   │   └── UnknownAnswer
     │   ├── NoEligibleModel      admission excluded every model; says why for each
+    │   ├── LowConfidence        nobody was sure enough, and the policy fails closed
     │   ├── AllLegsRefused       every leg that was started was refused for good
     │   ├── RunningLoop          a blocking call inside a running event loop
     │   ├── Closed               the ecology was closed
@@ -50,6 +55,7 @@ from typing import Any
 __all__ = [
     "AllLegsFailed",
     "AllLegsRefused",
+    "AlreadyGraded",
     "AlreadyRegistered",
     "ArtifactError",
     "BackendError",
@@ -60,12 +66,15 @@ __all__ = [
     "EcologyError",
     "EditedArtifact",
     "EmptyInput",
+    "FeedbackError",
     "Forked",
     "InputTooLarge",
     "InvalidDeadline",
     "InvalidPopulation",
     "InvalidRequest",
     "InvalidUtf8",
+    "LearningOff",
+    "LowConfidence",
     "MetricsError",
     "MissingExtra",
     "Never",
@@ -78,6 +87,7 @@ __all__ = [
     "SeenInTraining",
     "TruncatedArtifact",
     "UnknownAccount",
+    "UnknownAnswer",
     "UnknownModel",
     "UnknownTask",
     "Violation",
@@ -198,7 +208,8 @@ class OtherFeatures(ArtifactError):
 
 @dataclass(eq=False)
 class TruncatedArtifact(ArtifactError):
-    """The end of the file is missing, as after a copy that was cut off; `expected_bytes` is the least that it should have."""
+    """The end of the file is missing, as after a copy that was cut off; `expected_bytes` is the least that it should
+    have."""
 
     problem: str = field(default="", kw_only=True)
     fix: str = field(default="", kw_only=True)
@@ -449,6 +460,48 @@ class Forked(Never):
         )
 
 
+# --- feedback ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class FeedbackError(Never):
+    """Feedback was refused; nothing was learned or logged."""
+
+
+@dataclass(eq=False)
+class AlreadyGraded(FeedbackError):
+    """The answer has its feedback: one grade each, so that a retry does not count twice."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return f"the answer {self.answer_id} has its feedback; the first grade holds"
+
+
+@dataclass(eq=False)
+class LearningOff(FeedbackError):
+    """The policy keeps no answers for feedback, or there is no learned router to teach."""
+
+    def __str__(self) -> str:
+        return (
+            "nothing learns under this policy; write enabled = true under [policy.routing.learning], "
+            "and name a fitted router as policy.routing.router"
+        )
+
+
+@dataclass(eq=False)
+class UnknownAnswer(FeedbackError):
+    """No answer of this id waits in this process."""
+
+    answer_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"no answer {self.answer_id!r} waits for feedback in this process; give `answer.id` to the process that "
+            "answered, before a restart and before `pending` (under policy.routing.learning) later answers"
+        )
+
+
 # --- carrying out -----------------------------------------------------------------------------------------
 
 
@@ -516,6 +569,27 @@ class AllLegsRefused(Never):
     def __str__(self) -> str:
         told = _told(self.legs)
         return f"every leg was refused:{told}\ncorrect these models, or the request; asking again will not help"
+
+
+@dataclass(eq=False)
+class LowConfidence(Never):
+    """There is a reply, and nobody is sure enough of it: the plan of the task says `fail = "closed"`.
+
+    `confidence` is the answer confidence that was reached, None when nobody stated one; `legs` has the replies.
+    """
+
+    confidence: float | None
+    needed: float | None
+    task: str | None = None
+    legs: Sequence[Mapping[str, Any]] = ()
+
+    def __str__(self) -> str:
+        reached = "no confidence" if self.confidence is None else f"a confidence of {self.confidence:.3f}"
+        asked = "" if self.needed is None else f", {self.needed:g} is asked for"
+        whose = "" if self.task is None else f" for the task {self.task!r}"
+        return (
+            f"the answer has {reached}{asked}{whose}; ask a person, or change `answer_confidence` or `fail` of the plan"
+        )
 
 
 def _told(legs: Sequence[Mapping[str, Any]]) -> str:

@@ -82,7 +82,7 @@ def test_every_step_prints_one_json_value(run: Run, tmp_path: Path) -> None:
         "budget_spent": False,
     }
     fitted = run("fit", "outcomes.csv", "--out", "r.safetensors", "--json").json
-    assert set(fitted) == {"router", "digest", "models", "guard", "cascade"}
+    assert set(fitted) == {"router", "digest", "models", "guard", "solved", "unsolved", "written"}
     assert fitted["router"] == "r.safetensors"
     assert fitted["digest"] == "sha256:" + hashlib.sha256((tmp_path / "r.safetensors").read_bytes()).hexdigest()
     assert sorted(fitted["models"]) == ["calculator@1", "generalist@1", "order-fields@1"]
@@ -258,7 +258,7 @@ def test_every_command_has_help() -> None:
     from typer.testing import CliRunner
 
     runner = CliRunner()
-    groups = {"": ["demo", "init", "check", "fit", "route", "answer"], "embeddings": ["build"],
+    groups = {"": ["demo", "init", "check", "fit", "justify", "route", "answer"], "embeddings": ["build"],
               "outcomes": ["collect"], "model": ["register", "list", "show"]}  # fmt: skip
     for group, commands in groups.items():
         for command in commands:

@@ -90,3 +90,11 @@ def test_a_failed_request_is_drawn_too(tmp_path: Path) -> None:
 def test_every_reason_of_the_core_has_words(file: str, kind: str, words: dict[str, str]) -> None:
     names = re.findall(rf"{kind}::\w+ => \"(\w+)\"", (CORE / file).read_text("utf-8"))
     assert names and set(names) == set(words)
+
+
+def test_votes_that_were_taken_together_and_replies_that_were_withheld_are_shown(escalated: eco.Answer) -> None:
+    both = {"by": "average", "label": "refund", "confidence": 0.625, "weights": [0.4, 0.6]}
+    text = drawn(escalated.attribution | {"combined": both, "withheld": "large@1"})
+    assert "both votes together, weighted 0.4 and 0.6: 'refund', confidence 0.625" in text
+    assert "the reply of large@1 is withheld: nobody is sure enough of it" in text
+    assert "together" not in drawn(escalated.attribution) and "withheld" not in drawn(escalated.attribution)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecology.routing import Outcome
-from ecology.routing.solve import Solution, Validation, cascade_from_outcomes, solve_adaptive, solve_cascade
+from ecology.routing.solve import Solution, solve_adaptive, solve_cascade
+from ecology.routing.validation import Validation
 
 NEAR = 1e-9
 
@@ -152,30 +152,3 @@ def test_neighbouring_confidences_are_told_apart() -> None:
 
 def test_without_a_router_there_is_no_adaptive_plan() -> None:
     assert solve_adaptive(rows_of([0.5], [1], [1]), "large") is None
-
-
-def collected(leg: bool, cost: bool = True) -> list[Outcome]:
-    rows = []
-    for n in range(60):
-        sure = n % 3 > 0
-        split = "val" if n < 30 else "train"
-        rows.append(
-            Outcome(f"prompt {n}", "small@1", float(sure), 0.001 if cost else None, 1.0, None, split,
-                    (0.9 if sure else 0.2) if leg else None)
-        )  # fmt: skip
-        rows.append(Outcome(f"prompt {n}", "large@1", 1.0, 0.01 if cost else None, 50.0, None, split))
-    return rows
-
-
-@pytest.mark.parametrize("cost", [True, False], ids=["money", "latency"])
-def test_a_cascade_comes_from_outcomes(cost: bool) -> None:
-    found = cascade_from_outcomes(collected(leg=True, cost=cost), 1.0, 0)
-    assert found is not None
-    first, then, solution = found
-    assert (first, then, solution.reached) == ("small@1", "large@1", True)
-    assert 0.2 < solution.threshold <= 0.9
-    assert solution.share_then == pytest.approx(1 / 3)
-
-
-def test_without_leg_confidences_there_is_no_cascade() -> None:
-    assert cascade_from_outcomes(collected(leg=False), 1.0, 0) is None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, File, Task
+from .options import AsJson, File, RiskLevel, Task
 from .output import console, print_json
 
 __all__ = ["command"]
@@ -16,6 +16,7 @@ def command(
     text: Annotated[str, typer.Argument(help="The prompt; - reads standard input.")],
     file: File = None,
     task: Task = None,
+    risk: RiskLevel = None,
     model: Annotated[str | None, typer.Option(help="Let only this model serve.")] = None,
     usd: Annotated[float | None, typer.Option(min=0, help="Spend at most this, in US dollars.")] = None,
     deadline_ms: Annotated[float | None, typer.Option(help="Answer within this time.")] = None,
@@ -31,7 +32,7 @@ def command(
     data: str | bytes = sys.stdin.buffer.read() if text == "-" else text
     budget = None if usd is None else Budget(usd=usd)
     with Ecology.open(file) as ecology:
-        answer = ecology.answer(data, task=task, model=model, budget=budget, deadline_ms=deadline_ms)
+        answer = ecology.answer(data, task=task, risk=risk, model=model, budget=budget, deadline_ms=deadline_ms)
     if as_json:
         return print_json(answer.to_dict())
     console.print(answer.output, highlight=False, markup=False, soft_wrap=True)

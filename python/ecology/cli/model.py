@@ -32,11 +32,11 @@ def register(
     file: File = None,
     only: Annotated[
         list[str] | None,
-        typer.Argument(help="name or name@version [default: every model], or one .safetensors file that was learned."),
+        typer.Argument(help="name or name@version [default: every model], or one .safetensors file that was fitted."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of a learned file [default: router, or intent].")] = None,
+    name: Annotated[str | None, typer.Option(help="Of a fitted file [default: router, or intent].")] = None,
     stage: Annotated[
-        Stage, typer.Option(help="Of a learned file; active replaces the version before.")
+        Stage, typer.Option(help="Of a fitted file; active replaces the version before.")
     ] = Stage.CANDIDATE,
     why: Annotated[str, typer.Option(help="The reason, kept in the history.")] = "",
     home: Home = None,
@@ -48,7 +48,7 @@ def register(
     from ..population.registry import Registry
 
     if only and any(argument.endswith(".safetensors") for argument in only):
-        return _register_learned(only, file, name, stage, why, home, as_json)
+        return _register_fitted(only, file, name, stage, why, home, as_json)
     description = read_description(file)
     chosen = list(description.models)
     if only:
@@ -66,7 +66,7 @@ def register(
     return None
 
 
-def _register_learned(
+def _register_fitted(
     files: list[str],
     description: Path | None,
     name: str | None,
@@ -75,19 +75,19 @@ def _register_learned(
     home: Path | None,
     as_json: bool,
 ) -> None:
-    from ..engine.registration import read_learned, register_learned
+    from ..engine.registration import read_fitted, register_fitted
     from ..population.registry import Registry
 
     if len(files) > 1:
-        raise typer.BadParameter("give one learned file at a time", param_hint="ONLY")
-    learned = read_learned(files[0])
+        raise typer.BadParameter("give one fitted file at a time", param_hint="ONLY")
+    fitted = read_fitted(files[0])
     root = _root(description)
     with Registry.open(_path(home)) as registry:
-        model = register_learned(registry, learned, root, name=name, stage=stage, why=why)
+        model = register_fitted(registry, fitted, root, name=name, stage=stage, why=why)
     facts = model.model_dump(mode="json", exclude_defaults=True)
     if as_json:
         return print_json(model.model_dump(mode="json") | {"root": str(root)})
-    console.print(f"{model.id} {learned.digest} {model.stage}", highlight=False, soft_wrap=True)
+    console.print(f"{model.id} {fitted.digest} {model.stage}", highlight=False, soft_wrap=True)
     console.print("to serve it, write into the description:", style="dim")
     console.print(_as_toml(facts), highlight=False, markup=False, soft_wrap=True)
     return None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, File, Task
+from .options import AsJson, File, RiskLevel, Task
 from .output import console, print_json
 
 __all__ = ["command"]
@@ -16,6 +16,7 @@ def command(
     text: Annotated[str, typer.Argument(help="The prompt.")],
     file: File = None,
     task: Task = None,
+    risk: RiskLevel = None,
     as_json: AsJson = False,
 ) -> None:
     """Admit and route one prompt, and start nothing."""
@@ -26,7 +27,7 @@ def command(
     from ..observe.tree import NOT_CHOSEN, inferred_task
 
     with Ecology.open(file) as ecology:
-        decision = ecology.route(text, task=task).to_dict()
+        decision = ecology.route(text, task=task, risk=risk).to_dict()
         priced = {model.id for model in ecology.description.models if model.price.known}
     signals = _core.signals(text)
     if as_json:

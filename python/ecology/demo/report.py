@@ -79,11 +79,12 @@ def _verdict(result: Result, facts: dict[str, Any]) -> list[str]:
         f"(it pays if it is cheaper and surely loses less than {MARGIN:.0%})."
     ]
     for solution in result.solutions:
-        reads = "leg" if solution.kind == "cascade" else "decision"
+        reads = "decision" if solution.kind == "adaptive" else "leg"
+        name = "cascade, votes averaged" if solution.kind == "averaged" else solution.kind
         reached = "reaches" if solution.reached else "misses"
         mark = "→" if solution is result.chosen else " "
         lines.append(
-            f"{mark} {solution.kind}: {reads} confidence ≥ {solution.threshold:.3f} {reached} the generalist's "
+            f"{mark} {name}: {reads} confidence ≥ {solution.threshold:.3f} {reached} the generalist's "
             f"{solution.target:.1%} on validation ({solution.score:.1%}, large runs on {solution.share_then:.0%})"
         )
     if not result.chosen.reached:

@@ -14,7 +14,8 @@ from ..ecology import Ecology
 from ..errors import MissingExtra
 from ..population.training import write_fingerprints
 from ..routing import Outcome, Router
-from ..routing.solve import Solution, Validation, solve_adaptive, solve_cascade
+from ..routing.solve import Solution, solve_adaptive, solve_averaged, solve_cascade
+from ..routing.validation import Validation
 from ..stats import paired_interval
 from .corpus import TEST, TRAIN, VAL, Corpus
 from .population import TASK, TRAINED_ON, write_population
@@ -89,6 +90,8 @@ def run_demo(corpus: Corpus, folder: Path, step: Step, *, seed: int = 0, quality
         router.save(folder / "router.safetensors")
     rows = _validation(tiers, val, costs, router)
     solutions = [solve_cascade(rows, small.name, large.name, quality_target)]
+    votes = small.votes(small.val_scores), large.votes(large.val_scores)
+    solutions.append(solve_averaged(rows, small.name, large.name, *votes, _truth(small, val), quality_target))
     adaptive = solve_adaptive(rows, large.name, quality_target)
     solutions += [adaptive] if adaptive is not None else []
     chosen = min(solutions, key=lambda solution: (not solution.reached, solution.cost))
@@ -198,9 +201,19 @@ def _validation(tiers: list[Tier], val: Corpus, costs: dict[str, float], router:
     )
 
 
+def _truth(tier: Tier, val: Corpus) -> npt.NDArray[np.intp]:
+    """The column of each row's label; −1, which is nobody's, where the tier does not know it."""
+    import numpy as np
+
+    position = {label: at for at, label in enumerate(tier.labels)}
+    return np.array([position.get(label, -1) for label in val.labels])
+
+
 def _plan(solution: Solution) -> dict[str, Any]:
-    if solution.kind == "cascade":
-        return {"kind": "cascade", "first": "small", "then": "large", "leg_confidence": solution.threshold}
+    if solution.kind in ("cascade", "averaged"):
+        plan = {"kind": "cascade", "first": "small", "then": "large", "leg_confidence": solution.threshold}
+        averaged = {"combine": "average", "weights": list(solution.weights or ())}
+        return plan | averaged if solution.kind == "averaged" else plan
     return {"kind": "adaptive", "decision_confidence": solution.threshold}
 
 

@@ -59,6 +59,14 @@ class Tier:
         top: Floats = 1.0 / np.exp(scaled).sum(axis=1)
         return top
 
+    def votes(self, scores: Floats) -> Floats:
+        """Calibrated probability of every label, [n, labels]."""
+        import numpy as np
+
+        shares = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.temperature)
+        all_labels: Floats = shares / shares.sum(axis=1, keepdims=True)
+        return all_labels
+
 
 def columns_of(corpus: Corpus, names: list[str]) -> npt.NDArray[np.uint32]:
     """The column of each row's label."""

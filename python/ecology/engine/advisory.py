@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..backends import MockBackend, OpenAIBackend
 from ..backends.openai import SAMPLING
-from ..errors import Violation
-from ..policy import Adaptive, Cascade, Policy, matches
+from ..errors import ArtifactError, Violation
+from ..policy import Adaptive, Cascade, Direct, Policy, matches
 from ..population import ANY, Manifest, Privilege, Role, Tier, find
 from .coverage import coverage
 from .description import Description
 from .place import Finding, Loc, in_order
+from .solved import solved_entry
 from .suggestion import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from ..routing.solved import Entry
 
 __all__ = ["advise"]
 
@@ -34,6 +38,8 @@ class View:
     models: tuple[Manifest, ...]
     policy: Policy
     scorecards: int
+    solved: Entry | None = None
+    unreadable: ArtifactError | None = None
 
     @property
     def serving(self) -> list[tuple[int, Manifest]]:
@@ -62,7 +68,12 @@ class View:
 
 def advise(description: Description, scorecards: int = 0) -> list[Violation]:
     """Everything unwise in a description, in the order models, policy; `scorecards` counts the models that have one."""
-    view = View(description.models, description.policy, scorecards)
+    solved, unreadable = None, None
+    try:
+        solved = solved_entry(description)
+    except ArtifactError as error:
+        unreadable = error
+    view = View(description.models, description.policy, scorecards, solved, unreadable)
     document = {
         "models": [{"name": model.name, "version": model.version} for model in description.models],
         "policy": {},
@@ -176,6 +187,30 @@ def alike(view: View) -> Iterator[Finding]:
             yield Finding(where, problem, "add a model of another family, or use a direct plan")
 
 
+def goals(view: View) -> Iterator[Finding]:
+    """A goal that nothing was solved for, that is not reached, or that something typed stands in the way of."""
+    routing, where = view.policy.routing, ("policy", "routing", "objective")
+    goal = routing.objective
+    if not goal.goal:
+        return
+    if view.unreadable is not None:
+        problem = f"what was solved for it cannot be used: {view.unreadable.path}: {view.unreadable.problem}"
+        yield Finding(where, problem, view.unreadable.fix)
+    elif view.solved is None and goal.kind != "utility":
+        problem = "it is not solved for these models, so the thresholds of a cold start serve"
+        yield Finding(where, problem, "run `ecology fit outcomes.csv --population` and the name of this file")
+    elif view.solved is not None and not view.solved.reached:
+        problem, _, fix = view.solved.reason.partition(": ")
+        yield Finding(where, f"it is not reached: {problem}", fix or "collect more outcomes, and solve again")
+    if "default_plan" in view.policy.model_fields_set:
+        problem = f"it overrides the plan that is solved for the goal {goal.kind}"
+        yield Finding(("policy", "default_plan"), problem, "leave it out, or leave the goal out")
+    for key in ("min_decision_confidence", "cost_weight_per_usd"):
+        if key in routing.model_fields_set:
+            problem = f"it overrides what is solved for the goal {goal.kind}"
+            yield Finding(("policy", "routing", key), problem, "leave it out, or leave the goal out")
+
+
 def typed_thresholds(view: View) -> Iterator[Finding]:
     """Thresholds that a person wrote, and those that switch a plan off."""
     written: list[tuple[Loc, float, str, str]] = []
@@ -188,10 +223,14 @@ def typed_thresholds(view: View) -> Iterator[Finding]:
             never, always = "the best model always runs alone", f"{plan.coalition} models always run"
             written.append(((*where, "decision_confidence"), plan.decision_confidence, never, always))
     routing = view.policy.routing
-    if "min_decision_confidence" in routing.model_fields_set:
+    if "min_decision_confidence" in routing.model_fields_set and not routing.objective.goal:
         never, always = "the cheapest model always wins", "the most confident model always wins"
         where = ("policy", "routing", "min_decision_confidence")
         written.append((where, routing.min_decision_confidence, never, always))
+    for where, plan in view.plans.items():
+        if plan.answer_confidence is not None:
+            never, always = "every answer that states a confidence is given", "hardly any answer is given"
+            written.append(((*where, "answer_confidence"), plan.answer_confidence, never, always))
     for where, threshold, at_zero, at_one in written:
         if threshold in (0.0, 1.0):
             effect = at_one if threshold else at_zero
@@ -290,7 +329,11 @@ def _has_a_plan(model: Manifest, view: View) -> bool:
     if ANY in tasks:
         plans = [view.policy.default_plan, *view.policy.plans.values()]
     for plan in plans:
-        named = (plan.first, plan.then) if isinstance(plan, Cascade) else (None,)
+        named: tuple[str | None, ...] = (None,)
+        if isinstance(plan, Cascade):
+            named = plan.first, plan.then
+        elif isinstance(plan, Direct) and plan.max_fallbacks == 0:
+            named = (plan.model,)
         if None in named or any(find(view.models, name) == model for name in named if name):
             return True
     return any(other.fallback and find(view.models, other.fallback) == model for _, other in view.serving)
@@ -309,6 +352,7 @@ ADVISORIES: tuple[Callable[[View], Iterator[Finding]], ...] = (
     unpriced_under_a_budget,
     too_slow,
     alike,
+    goals,
     typed_thresholds,
     budget_of_one_process,
     out_of_reach,

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..policy import Cascade, Direct, Plan, Policy, Rule, matches
+from ..policy import Cascade, Direct, Plan, Policy, Routing, Rule, Utility, matches
 from ..population import Manifest, Role, Tier
 from ..spec import model_spec, snapshot_spec
 from .description import Description
+
+if TYPE_CHECKING:
+    from ..routing.solved import Entry
 
 __all__ = ["baseline_of", "compile_description"]
 
 
 def compile_description(
-    description: Description, features: Mapping[str, Any], intent: Mapping[str, Any] | None = None
+    description: Description,
+    features: Mapping[str, Any],
+    solved: Entry | None = None,
+    intent: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under.
-
-    `intent` has the id, digest and threshold of the intent model.
-    """
+    """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under;
+    `solved` what was found for the goal of the policy, which what is typed overrides; `intent` the id, digest and
+    threshold of the model that infers tasks."""
     models, policy = description.models, description.policy
+    typed = "default_plan" in policy.model_fields_set
+    default_plan = policy.default_plan if typed or solved is None else solved.solution.plan
     positions = _Positions(description)
     baseline = baseline_of(description)
+    risk = policy.routing.explore_up_to_risk
     return snapshot_spec(
         description.name,
         [_model(model, policy, positions) for model in models],
@@ -30,20 +38,62 @@ def compile_description(
         defaults=policy.defaults.model_dump(),
         max_input_bytes=policy.limits.input_bytes,
         max_events=policy.limits.events,
-        routing={
-            "objective": policy.routing.objective,
-            "min_decision_confidence": policy.routing.min_decision_confidence,
-            "cost_weight_per_usd": policy.routing.cost_weight_per_usd,
-            "exploration_floor": policy.routing.exploration_floor,
+        routing=_ranking(policy.routing, solved)
+        | {
+            "exploration_floor": policy.routing.floor,
+            "explore_up_to_risk": None if risk == "none" else risk,
+            "learning": policy.routing.learning.model_dump(exclude={"state"}),
             "rules": [_rule(rule, positions) for rule in policy.routing.rules],
         },
         intent=None if intent is None else dict(intent),
         plans={task: _plan(plan, positions) for task, plan in policy.plans.items()},
-        default_plan=_plan(policy.default_plan, positions),
+        default_plan=_plan(default_plan, positions),
+        **_doubts(policy, default_plan),
         accounts={account: budget.limits() for account, budget in policy.budgets.items()},
         baseline=None if baseline is None else positions[baseline.id],
         log_text=policy.log_text,
     )
+
+
+def _ranking(routing: Routing, solved: Entry | None) -> dict[str, Any]:
+    """How models are ranked: as it was solved, but for what is typed."""
+    goal, typed = routing.objective, routing.model_fields_set
+    ranking: dict[str, Any] = {
+        "objective": "utility" if isinstance(goal, Utility) else "cheapest",
+        "min_decision_confidence": routing.min_decision_confidence,
+        "cost_weight_per_usd": routing.cost_weight_per_usd,
+    }
+    if isinstance(goal, Utility):
+        # Until it is solved: as it is stated.
+        if "cost_weight_per_usd" not in typed:
+            ranking["cost_weight_per_usd"] = goal.lambda_cost_per_usd
+        if goal.lambda_latency_per_s:
+            ranking["latency_weight_per_ms"] = goal.lambda_latency_per_s / 1e3
+    if solved is None:
+        return ranking
+    found = solved.solution
+    if found.rank_by is not None:
+        ranking = {key: value for key, value in ranking.items() if key != "latency_weight_per_ms"}
+        ranking |= {"objective": found.rank_by, "cost_weight_per_usd": 0.0}
+    for key in ("min_decision_confidence", "cost_weight_per_usd", "latency_weight_per_ms"):
+        value = getattr(found, key)
+        if value is not None and key not in typed:
+            ranking[key] = value
+    return ranking
+
+
+def _doubts(policy: Policy, default_plan: Plan) -> dict[str, Any]:
+    """How sure answers have to be; nothing where no plan says so, as the digest of a snapshot has it."""
+    by_task = {task: doubt for task, plan in policy.plans.items() if (doubt := _doubt(plan)) is not None}
+    default = _doubt(default_plan)
+    found: dict[str, Any] = {"doubts": by_task} if by_task else {}
+    return found if default is None else found | {"default_doubt": default}
+
+
+def _doubt(plan: Plan) -> dict[str, Any] | None:
+    if plan.fail == "expensive":
+        return None
+    return {"answer_confidence": plan.answer_confidence, "fail": plan.fail}
 
 
 def baseline_of(description: Description) -> Manifest | None:
@@ -142,14 +192,16 @@ def _rule(rule: Rule, positions: _Positions) -> dict[str, Any]:
 
 def _plan(plan: Plan, positions: _Positions) -> dict[str, Any]:
     if isinstance(plan, Direct):
-        return {"kind": "direct", "max_fallbacks": plan.max_fallbacks}
+        named = {} if plan.model is None else {"model": positions[plan.model]}
+        return {"kind": "direct", "max_fallbacks": plan.max_fallbacks} | named
     if isinstance(plan, Cascade):
+        averaged = {"average": list(plan.weights)} if plan.combine == "average" else {}
         return {
             "kind": "cascade",
             "first": positions.get(plan.first),
             "then": positions.get(plan.then),
             "leg_confidence": plan.leg_confidence,
-        }
+        } | averaged
     return {
         "kind": "adaptive",
         "decision_confidence": plan.decision_confidence,

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 
 from ..population import ANY, Manifest, Stage
+from .deciders import load_intent, load_router, serving_router
 from .description import Description
-from .learned import load_intent, load_router, serving_router
 from .place import Finding, Loc
 
 __all__ = ["coverage"]

@@ -8,17 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from .. import _core
 from ..errors import ArtifactError, InvalidPopulation, Violation
 from ..population import Manifest
 from .compile import baseline_of, compile_description
+from .deciders import LoadedIntent, load_intent, load_router
 from .description import Description
-from .learned import LoadedIntent, load_intent, load_router
 from .members import load_member, survives_fork
+from .solved import solved_entry
 
 __all__ = ["Compiled", "compile_population", "engine_of", "reopened"]
+
+
+MOST_CONTEXT = 576
+"""Equal to `MOST_CONTEXT` in `rust/core/src/snapshot/population.rs`: the core refuses it too, less politely."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Compiled:
     spec: str
     members: list[_core.Member | None]
     router: _core.RouterWeights | None
+    learned: _core.Learned | None
     baseline: str | None
     uses_loop: bool
     intent: _core.IntentWeights | None = None
@@ -56,6 +63,13 @@ def compile_population(description: Description) -> Compiled:
         intent = load_intent(description)
     except ArtifactError as error:
         violations.append(Violation("policy.routing.intent", f"{error.path}: {error.problem}", error.fix))
+    solved = None
+    try:
+        solved = solved_entry(description)
+    except ArtifactError as error:
+        violations.append(Violation("policy.routing.objective", f"{error.path}: {error.problem}", error.fix))
+    learned, problems = _learned(description, router)
+    violations += problems
     features, disagreements = _features(description, members, router, intent)
     violations += disagreements
     if violations:
@@ -63,9 +77,10 @@ def compile_population(description: Description) -> Compiled:
     baseline = baseline_of(description)
     return Compiled(
         description=description,
-        spec=json.dumps(compile_description(description, features, None if intent is None else intent.spec())),
+        spec=json.dumps(compile_description(description, features, solved, None if intent is None else intent.spec())),
         members=members,
         router=router,
+        learned=learned,
         baseline=None if baseline is None else baseline.id,
         uses_loop=any(member is not None and member.place == "loop" for member in members),
         intent=None if intent is None else intent.weights,
@@ -94,7 +109,8 @@ def reopened(compiled: Compiled) -> Compiled:
 
 def engine_of(compiled: Compiled, generation: int = 1) -> _core.Engine:
     """A new engine that serves it; swaps are counted from `generation`."""
-    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation, intent=compiled.intent)
+    learned, intent = compiled.learned, compiled.intent
+    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation, learned, intent)
 
 
 def _loaded(
@@ -111,6 +127,34 @@ def _loaded(
             violations.append(Violation(f"models.{index} ({model.id})", f"{error.path}: {error.problem}", error.fix))
         members.append(member)
     return members, violations
+
+
+def _learned(
+    description: Description, router: _core.RouterWeights | None
+) -> tuple[_core.Learned | None, list[Violation]]:
+    """What an earlier process learned about this router; None where there is no file yet."""
+    learning = description.policy.routing.learning
+    where = "policy.routing.learning"
+    if not learning.enabled or router is None:
+        return None, []
+    if router.context_dimensions > MOST_CONTEXT:
+        problem = f"this router has a context of {router.context_dimensions} numbers, the most is {MOST_CONTEXT}"
+        return None, [Violation(where, problem, "fit it on fewer models, or switch learning off")]
+    if learning.state is None or not Path(description.root, learning.state).exists():
+        return None, []
+    where += ".state"
+    try:
+        learned = _core.Learned.read(Path(description.root, learning.state))
+    except ArtifactError as error:
+        return None, [Violation(where, f"{error.path}: {error.problem}", error.fix)]
+    fix = "name another file, or move this one away to begin anew"
+    if learned.router != router.digest:
+        problem = f"{learning.state} was learned about the router {learned.router}, this one is {router.digest}"
+        return None, [Violation(where, problem, fix)]
+    if learned.prior != learning.prior:
+        problem = f"{learning.state} was learned under prior = {learned.prior:g}, the policy says {learning.prior:g}"
+        return None, [Violation(where, problem, fix)]
+    return learned, []
 
 
 def _features(

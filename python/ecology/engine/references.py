@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ..backends import RouterBackend
-from ..policy import Adaptive, Cascade, Direct, Policy, matches
+from ..policy import Adaptive, Cascade, Direct, Policy, QualityTarget, matches
 from ..population import Manifest, Privilege, Role, Stage, Tier, find
 from .place import Finding, Loc
 from .suggestion import did_you_mean
@@ -103,10 +103,11 @@ def plans(models: Models, policy: Policy) -> Iterator[Finding]:
     named: dict[Loc, Direct | Cascade | Adaptive] = {("policy", "default_plan"): policy.default_plan}
     named |= {("policy", "plans", task): plan for task, plan in policy.plans.items()}
     for where, plan in named.items():
-        if not isinstance(plan, Cascade):
+        if isinstance(plan, Adaptive):
             continue
         found: dict[str, Manifest] = {}
-        for step, reference in (("first", plan.first), ("then", plan.then)):
+        steps = [("first", plan.first), ("then", plan.then)] if isinstance(plan, Cascade) else [("model", plan.model)]
+        for step, reference in steps:
             if reference is None:
                 continue
             model = find(models, reference)
@@ -119,6 +120,17 @@ def plans(models: Models, policy: Policy) -> Iterator[Finding]:
         if len(found) == 2 and found["first"].id == found["then"].id:
             problem = f"first and then are both {found['then'].id}, so escalating changes nothing"
             yield Finding((*where, "then"), problem, "name a stronger model, or leave it out")
+
+
+def goal(models: Models, policy: Policy) -> Iterator[Finding]:
+    """A quality target is measured against a model that exists and answers."""
+    objective, where = policy.routing.objective, ("policy", "routing", "objective", "of")
+    if isinstance(objective, QualityTarget) and objective.of is not None:
+        model = find(models, objective.of)
+        if model is None:
+            yield _unknown(where, objective.of, models)
+        elif not model.role.answers:
+            yield _mute(where, model)
 
 
 def rules(models: Models, policy: Policy) -> Iterator[Finding]:
@@ -200,6 +212,7 @@ CHECKS: tuple[Callable[[Models, Policy], Iterator[Finding]], ...] = (
     fallbacks,
     privileges,
     plans,
+    goal,
     rules,
     baseline,
     accounts,

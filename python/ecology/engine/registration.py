@@ -1,4 +1,4 @@
-"""From a file that was learned to a registered version: a router, or a model that infers tasks.
+"""From a file that was fitted to a registered version: a router, or a model that infers tasks.
 
 A version keeps its own copy of the file, under a name that no other version has. So fitting again never touches what
 serves, and going back to a former version finds it as it was.
@@ -18,14 +18,14 @@ from ..errors import ArtifactError
 from ..population import Manifest, Registry, Role, Stage
 from ..routing import IntentModel, Router
 
-__all__ = ["Learned", "read_learned", "register_learned"]
+__all__ = ["Fitted", "read_fitted", "register_fitted"]
 
 FOLDER = "learned"
 TIMEOUT_MS = 50  # mandatory in a manifest; neither is ever a leg
 
 
 @dataclass(frozen=True)
-class Learned:
+class Fitted:
     """What a file says of itself, as far as a manifest has it."""
 
     path: Path
@@ -34,7 +34,7 @@ class Learned:
     facts: dict[str, Any]
 
 
-def read_learned(path: str | os.PathLike[str]) -> Learned:
+def read_fitted(path: str | os.PathLike[str]) -> Fitted:
     """A router or a classifier; the file says which it is.
 
     Raises:
@@ -57,10 +57,10 @@ def read_learned(path: str | os.PathLike[str]) -> Learned:
         "data_digests": [data] if data else [],
         "backend": {"kind": "router"},
     }
-    return Learned(file, Role.ROUTER, weights.digest, facts)
+    return Fitted(file, Role.ROUTER, weights.digest, facts)
 
 
-def _of_intent(file: Path, model: IntentModel) -> Learned:
+def _of_intent(file: Path, model: IntentModel) -> Fitted:
     data = model.card.get("data_digest", "")
     facts = {
         "family": "hashed-linear",
@@ -69,12 +69,12 @@ def _of_intent(file: Path, model: IntentModel) -> Learned:
         "contract": {"output": "label", "labels": model.tasks},
         "backend": {"kind": "linear"},
     }
-    return Learned(file, Role.INTENT, model.digest, facts)
+    return Fitted(file, Role.INTENT, model.digest, facts)
 
 
-def register_learned(
+def register_fitted(
     registry: Registry,
-    learned: Learned,
+    fitted: Fitted,
     root: str | os.PathLike[str],
     *,
     name: str | None = None,
@@ -92,10 +92,10 @@ def register_learned(
         ArtifactError: the file cannot be copied, or another one is in its place.
     """
     folder = Path(root).absolute()
-    called = name or learned.role.value
+    called = name or fitted.role.value
     versions = registry.list(called)
     active = [version.id for version in versions if version.stage is Stage.ACTIVE]
-    same = [version for version in versions if version.digest is not None and version.digest.value == learned.digest]
+    same = [version for version in versions if version.digest is not None and version.digest.value == fitted.digest]
     if same:
         manifest = same[-1]
     else:
@@ -104,17 +104,17 @@ def register_learned(
         facts: dict[str, Any] = {
             "name": called,
             "version": version,
-            "role": learned.role,
+            "role": fitted.role,
             "tier": "small",
             "stage": Stage.CANDIDATE,
             "parents": list(dict.fromkeys([*active, *parents])),
             "timeout_ms": TIMEOUT_MS,
             "price": {"usd_per_call": 0},
-            "digest": {"value": learned.digest},
+            "digest": {"value": fitted.digest},
         }
-        backend = learned.facts["backend"] | {"path": path.as_posix()}
-        manifest = Manifest.model_validate(learned.facts | facts | {"backend": backend})
-        _copy(learned, folder / path)
+        backend = fitted.facts["backend"] | {"path": path.as_posix()}
+        manifest = Manifest.model_validate(fitted.facts | facts | {"backend": backend})
+        _copy(fitted, folder / path)
         manifest = registry.register(manifest, root=folder, who=who, why=why)
     if stage is Stage.ACTIVE:
         for former in active:
@@ -123,17 +123,17 @@ def register_learned(
     return registry.set_stage(manifest.id, stage, who=who, why=why)
 
 
-def _copy(learned: Learned, path: Path) -> None:
+def _copy(fitted: Fitted, path: Path) -> None:
     """Whole or not at all; a file that is there already has to be the same."""
     fix = "move it away, or register under another name"
     try:
         if path.exists():
-            if read_learned(path).digest != learned.digest:
+            if read_fitted(path).digest != fitted.digest:
                 raise ArtifactError(str(path), "another file is in the place of this version", fix)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
-        shutil.copyfile(learned.path, partial)
+        shutil.copyfile(fitted.path, partial)
         partial.replace(path)
     except OSError as error:
         problem = f"it cannot be written: {error.strerror or error}"

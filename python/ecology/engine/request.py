@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 from ..config import Config
 from ..errors import InputTooLarge, InvalidDeadline, InvalidRequest
 from ..messages import read_input
-from ..policy import Budget
+from ..policy import Budget, Risk
 
 __all__ = ["Request", "bounded_input", "core_arguments"]
 
+RISKS = get_args(Risk)
 WORDS = ("task", "language", "data_class", "jurisdiction", "model", "account")
 
 
@@ -30,6 +31,7 @@ class Request(Config):
     language: str | None = None
     data_class: str | None = None
     jurisdiction: str | None = None
+    risk: Risk | None = None
     model: str | None = None
     account: str | None = None
     budget: Budget | None = None
@@ -60,6 +62,9 @@ def core_arguments(*, budget: Budget | None = None, deadline_ms: float | None = 
     for name in WORDS:
         if not isinstance(stated.get(name), str | None):
             raise InvalidRequest(problem=f"{name} is {stated[name]!r}; give a string")
+    risk = stated.get("risk")
+    if risk is not None and risk not in RISKS:
+        raise InvalidRequest(problem=f"risk is {risk!r}; give one of: {', '.join(RISKS)}")
     seed = stated.get("seed")
     if seed is not None and not (isinstance(seed, int) and 0 <= seed < 2**64):
         raise InvalidRequest(problem=f"seed is {seed!r}; give an integer from 0 to 2**64 - 1")
@@ -69,6 +74,7 @@ def core_arguments(*, budget: Budget | None = None, deadline_ms: float | None = 
         "modality": stated.get("modality"),
         "data_class": stated.get("data_class"),
         "jurisdiction": stated.get("jurisdiction"),
+        "risk": risk,
         "model": stated.get("model"),
         "account": stated.get("account"),
         "limits": None if budget is None else budget.limits(),

@@ -30,7 +30,9 @@ STANDINS: Mapping[str, Any] = {
     "backend": {"kind": "callable", "target": "builtins:repr"},
     "timeout_ms": 1000,
     "leg_confidence": 0.5,
+    "alpha": 0.02,
     "decision_confidence": 0.5,
+    "usd_per_request": 0.001,
     "prefer": "small",
 }
 MODEL = {"backend": STANDINS["backend"], "timeout_ms": STANDINS["timeout_ms"], "stage": "candidate"}

@@ -21,6 +21,7 @@ from .suggestion import did_you_mean
 __all__ = ["EXAMPLES", "show", "translate", "unsecret"]
 
 EXAMPLES: Mapping[str, str] = {
+    "alpha": "alpha = 0.02",
     "base_url": 'base_url = "http://127.0.0.1:8000/v1"',
     "backend": 'backend = { kind = "callable", target = "models:answer" }',
     "decision_confidence": "decision_confidence = 0.7",
@@ -33,6 +34,7 @@ EXAMPLES: Mapping[str, str] = {
     "prefer": 'prefer = "large"',
     "target": 'target = "models:answer"',
     "timeout_ms": "timeout_ms = 500",
+    "usd_per_request": "usd_per_request = 0.001",
     "value": 'value = "sha256:" and 64 hexadecimal digits',
 }
 """What to write for a key that is missing; a test holds that every mandatory key is here."""

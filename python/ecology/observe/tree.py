@@ -79,6 +79,13 @@ def attribution_tree(attribution: dict[str, Any]) -> Tree:
         paid = f"${leg['cost_usd']:.6f}, " if leg["cost_usd"] else ""
         took = f"{paid}{_ms(leg['latency_ms'] or 0)} latency, {_ms(leg['compute_ms'])} compute"
         node.add(line((f"{took}, digest {leg['digest'][:19]}…", "dim")))
+    combined, withheld = attribution.get("combined"), attribution.get("withheld")
+    if combined is not None:
+        weights = " and ".join(f"{weight:g}" for weight in combined["weights"])
+        said = f"both votes together, weighted {weights}: {_short(repr(combined['label']))}"
+        root.add(line((said, "green"), f", confidence {combined['confidence']:.3f}"))
+    if withheld is not None:
+        root.add(line((f"the reply of {withheld} is withheld: nobody is sure enough of it", "yellow")))
     decision = attribution["decision"]
     mark = "calibrated" if decision["calibrated"] else "uncalibrated"
     rule = f", rule {decision['rule']!r}" if decision["rule"] else ""

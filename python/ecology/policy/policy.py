@@ -9,7 +9,7 @@ from pydantic import Field
 from ..config import Config
 from .budget import Budget
 from .plans import Direct, Plan
-from .routing import Routing
+from .routing import Risk, Routing
 
 __all__ = ["Defaults", "Limits", "Network", "Policy"]
 
@@ -24,6 +24,7 @@ class Defaults(Config):
     language: str | None = None
     data_class: str | None = None
     jurisdiction: str | None = None
+    risk: Risk = "low"
     deadline_ms: Annotated[float, Field(gt=0)] = 30_000.0
 
 

@@ -12,9 +12,9 @@ __all__ = ["Trial"]
 class Trial:
     """One form that was tried on prompts that it was not fitted on.
 
-    `loss` is the mean squared error of how models differ on a prompt (what routing needs), `brier` that of their scores
-    on validation rows, `gain` the mean score above the best fixed mixture at equal cost, None where no prompt was answered
-    by every model. The simplest form within noise of the least loss is `chosen`.
+    `loss` is the mean squared error of how models differ on a prompt (what routing needs), `brier` that of their
+    scores on validation rows, `gain` the mean score above the best fixed mixture at equal cost, None where no prompt
+    was answered by every model. The simplest form within noise of the least loss is `chosen`.
 
     | name | a head reads |
     |---|---|
@@ -29,6 +29,7 @@ class Trial:
     | stack | everything |
     | pooled | everything, held towards the mean over models |
     | low rank | everything, in few directions over models |
+    | blend | success or difference, niche, prototypes, embedding: each fitted apart, then averaged |
     """
 
     name: str

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..errors import OutcomesError, Violation
+from .explain import evidence
 from .family import Trial
-from .guard import Guard, judge_router
+from .guard import Guard, judge_router, orchestration_cost
 from .matrix import Matrix, split_by_prompt
 
 if TYPE_CHECKING:
@@ -38,22 +39,28 @@ def fit_weights(
     score: Scorer,
     *,
     embedding: _core.StaticEmbedding | str | os.PathLike[str] | None = None,
+    signals: bool | None = None,
     validation_share: float = 0.2,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    keep_texts: bool = False,
 ) -> _core.RouterWeights:
     """Fit, judge and describe a factored router.
 
     Args:
         outcomes: checked rows.
         score: gives float32 [n, models] of prompts under weights: how they will be served.
-        embedding: a static embedding, or the file of one. Without it, prompts are n-grams and signals.
+        embedding: a static embedding, or the file of one. Without it, prompts are hashed n-grams.
+        signals: whether named signals (length, structure, …) are features too: they help with costs. By default if
+            there is an embedding. All linear members of a population need the features of its router.
         validation_share: of the prompts, if the rows do not say which are for validation.
         seed: of split, folds and orders. The same rows in any order and the same seed give the same bytes.
+        keep_texts: whether the card keeps prompts near each prototype as texts; else as fingerprints.
         progress: told a rising number in [0, 1], from any thread.
 
     Raises:
-        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores that are all alike.
+        OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores
+            that are all alike.
         ArtifactError: the file is no static embedding.
     """
     tell = progress or (lambda _: None)
@@ -61,7 +68,9 @@ def fit_weights(
         embedding = _core.StaticEmbedding.load(Path(embedding))
     train, validation = (_in_order(part) for part in split_by_prompt(outcomes, validation_share, seed))
     _check(train)
-    spec = json.loads(_core.default_features()) | {"signals": True}
+    spec = json.loads(_core.default_features())
+    if signals or (signals is None and embedding is not None):
+        spec["signals"] = True
     rows, validation_rows = (_core.Features(part.prompts, json.dumps(spec), embedding) for part in (train, validation))
     tell(READ)
     facts = {model: _facts(train, column) for column, model in enumerate(train.models)}
@@ -73,7 +82,7 @@ def fit_weights(
             validation_rows,
             validation.scores,
             train.models,
-            _prices(facts),
+            _prices(facts)[0],
             tasks=tasks,
             task_names=names,
             cost=train.cost_usd,
@@ -95,7 +104,9 @@ def fit_weights(
         "data_digest": outcomes.digest,
         "features": json.loads(rows.features),
     }
-    confidence = score(fitted.weights(json.dumps(card)), validation.prompts)
+    unjudged = fitted.weights(json.dumps(card))
+    confidence = score(unjudged, validation.prompts)
+    card["evidence"] = evidence(unjudged, train.prompts, keep_texts=keep_texts)
     card["validation"] = _quality(validation, confidence)
     card["guard"] = _guard(validation, confidence, facts, seed).__dict__
     weights = fitted.weights(json.dumps(card), outcomes.digest)
@@ -128,7 +139,7 @@ def _check(train: Matrix) -> None:
 
 
 def _tasks(outcomes: Outcomes, train: Matrix) -> tuple[npt.NDArray[np.int32] | None, list[str]]:
-    """The number of each training prompt's task, and what the tasks are called: the most frequent ones, if they are many."""
+    """The number of each training prompt's task, and the names of tasks: the most frequent ones, if they are many."""
     import numpy as np
 
     words = outcomes.words("task")
@@ -164,11 +175,12 @@ def _facts(train: Matrix, column: int) -> dict[str, float | None]:
     }
 
 
-def _prices(facts: dict[str, dict[str, float | None]]) -> list[float]:
-    """What a call of each model takes: money where it is known of all, else time."""
+def _prices(facts: dict[str, dict[str, float | None]]) -> tuple[list[float], bool]:
+    """What a call of each model takes, and whether that is money: it is where money is known of all, else time."""
     costs = [fact["cost_usd"] for fact in facts.values()]
-    known = costs if all(cost is not None for cost in costs) else [fact["latency_ms"] for fact in facts.values()]
-    return [value or 0.0 for value in known]
+    money = all(cost is not None for cost in costs)
+    known = costs if money else [fact["latency_ms"] for fact in facts.values()]
+    return [value or 0.0 for value in known], money
 
 
 def _guard(
@@ -176,7 +188,11 @@ def _guard(
 ) -> Guard:
     import numpy as np
 
-    return judge_router(validation, confidence, np.array(_prices(facts), dtype=np.float64), seed)
+    prices, money = _prices(facts)
+    cost = np.array(prices, dtype=np.float64)
+    # Where nothing is known of any cost, choosing has none that could be compared.
+    charged = orchestration_cost(money) if cost.any() else 0.0
+    return judge_router(validation, confidence, cost, seed, charged)
 
 
 def _quality(validation: Matrix, confidence: npt.NDArray[np.float32]) -> dict[str, Any]:

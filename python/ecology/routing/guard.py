@@ -3,7 +3,7 @@ calibration per model were: too few to learn these rows by heart).
 
 The rivals are the best single model, and the best *fixed mixture*: sending a constant share of all traffic, blindly, to
 each of two models buys every point on the line between them. A router that is not above that line has learned
-nothing that a coin does not know.
+nothing that a coin does not know. Choosing costs something too, and is charged to the router alone.
 """
 
 from __future__ import annotations
@@ -19,14 +19,38 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.floating[Any]]
 
-__all__ = ["Guard", "judge_router"]
+__all__ = ["Guard", "best_mixture", "judge_router", "mixture_score", "orchestration_cost"]
 
 RESAMPLES = 400
+DECISION_MS = 0.02
+"""Processor time of one decision with what belongs to it, rounded up: a constant, so that a fit is the same everywhere.
+`ecology justify` measures it on the machine at hand."""
+
+COMPUTE_USD_PER_HOUR = 0.04
+"""About what a core is rented for."""
+
+
+def orchestration_cost(
+    money: bool, *, decision_ms: float = DECISION_MS, usd_per_hour: float = COMPUTE_USD_PER_HOUR
+) -> float:
+    """What one decision costs: US dollars, or milliseconds where those are the unit.
+
+    >>> orchestration_cost(False)
+    0.02
+    >>> f"{orchestration_cost(True):.1e}"
+    '2.2e-10'
+    """
+    return decision_ms * usd_per_hour / 3.6e6 if money else decision_ms
 
 
 @dataclass(frozen=True)
 class Guard:
-    """The verdict. `gain` is the mean score above the best fixed mixture at equal cost, with a 95 % interval."""
+    """The verdict. `gain` is the mean score above the best fixed mixture at equal cost, with a 95 % interval.
+
+    `random_gain` is the same above sending a random share to the dearest model and the rest to the cheapest;
+    `single_gain` that above the best single model at its cost or less, with its interval (0 where the router cannot be
+    as cheap). `orchestration_usd` is what one decision was charged, in the unit of the costs.
+    """
 
     worthwhile: bool
     gain: float
@@ -35,17 +59,37 @@ class Guard:
     best_single: str
     best_single_score: float
     prompts: int
+    random_gain: float = 0.0
+    single_gain: float = 0.0
+    single_gain_low: float = 0.0
+    single_gain_high: float = 0.0
+    orchestration_usd: float = 0.0
 
     def __str__(self) -> str:
         verdict = "beats" if self.worthwhile else "does not beat"
         return (
             f"the router {verdict} the best fixed mixture at equal cost: {self.gain:+.4f} "
             f"[{self.gain_low:+.4f}, {self.gain_high:+.4f}] on {self.prompts} prompts "
-            f"(best single: {self.best_single}, {self.best_single_score:.4f})"
+            f"(best single: {self.best_single}, {self.best_single_score:.4f}; against it "
+            f"{self.single_gain:+.4f} [{self.single_gain_low:+.4f}, {self.single_gain_high:+.4f}] at its cost or less)"
+        )
+
+    @property
+    def advice(self) -> str:
+        """What to do, in one sentence."""
+        if self.worthwhile and self.single_gain_low > 0:
+            return "use the router: it is better than the best single model for the same money or less"
+        if self.worthwhile:
+            return "use the router where money matters: it buys more than a fixed mixture at the same cost"
+        return (
+            f"a fixed choice does as well on these outcomes: use {self.best_single} for everything, or send it the "
+            "share of traffic that you can pay for"
         )
 
 
-def judge_router(validation: Matrix, confidence: Floats, cost_usd: Floats, seed: int) -> Guard:
+def judge_router(
+    validation: Matrix, confidence: Floats, cost_usd: Floats, seed: int, orchestration_usd: float = 0.0
+) -> Guard:
     """Compare on validation prompts where every model was observed.
 
     Args:
@@ -53,6 +97,8 @@ def judge_router(validation: Matrix, confidence: Floats, cost_usd: Floats, seed:
         confidence: calibrated P(good), float32 [prompts, models].
         cost_usd: expected cost of each model, float32 [models].
         seed: of the bootstrap over prompts (percentile intervals).
+        orchestration_usd: what a decision itself costs, in the unit of `cost_usd`: measured time of routing times the
+            price of a machine, say.
     """
     import numpy as np
 
@@ -61,16 +107,42 @@ def judge_router(validation: Matrix, confidence: Floats, cost_usd: Floats, seed:
     n = len(scores)
     means = scores.mean(axis=0) if n else np.zeros(len(validation.models))
     best = int(means.argmax())
+    if not n:
+        return Guard(False, 0.0, 0.0, 0.0, validation.models[best], 0.0, 0, orchestration_usd=orchestration_usd)
     picks = _choices(confidence, cost_usd)
+    spent = cost_usd[picks].mean(axis=1) + orchestration_usd
+    # The exchange rate at which the router is as dear as the best single model, or the next cheaper one.
+    fits = np.flatnonzero(spent <= cost_usd[best] + 1e-15)
+    at_par = int(fits[0]) if len(fits) else None
     generator = np.random.default_rng(seed)
-    resampled = (
-        [_gain(scores[rows], picks[:, rows], cost_usd) for rows in generator.integers(0, n, (RESAMPLES, n))]
-        if n
-        else [0.0]
+    resampled = np.array(
+        [
+            (
+                *_gains(scores[rows], picks[:, rows], cost_usd, orchestration_usd),
+                _above(scores[rows], picks, rows, at_par, best),
+            )
+            for rows in generator.integers(0, n, (RESAMPLES, n))
+        ]
     )
-    low, high = (float(edge) for edge in np.quantile(resampled, (0.025, 0.975)))
-    gain = _gain(scores, picks, cost_usd) if n else 0.0
-    return Guard(low > 0, gain, low, high, validation.models[best], float(means[best]), n)
+    every = np.arange(n)
+    gain, random_gain = _gains(scores, picks, cost_usd, orchestration_usd)
+    single_gain = _above(scores, picks, every, at_par, best)
+    low, high = (float(edge) for edge in np.quantile(resampled[:, 0], (0.025, 0.975)))
+    single_low, single_high = (float(edge) for edge in np.quantile(resampled[:, 2], (0.025, 0.975)))
+    return Guard(
+        worthwhile=low > 0,
+        gain=gain,
+        gain_low=low,
+        gain_high=high,
+        best_single=validation.models[best],
+        best_single_score=float(means[best]),
+        prompts=n,
+        random_gain=random_gain,
+        single_gain=single_gain,
+        single_gain_low=single_low,
+        single_gain_high=single_high,
+        orchestration_usd=orchestration_usd,
+    )
 
 
 def _choices(confidence: Floats, cost_usd: Floats) -> npt.NDArray[np.intp]:
@@ -82,22 +154,62 @@ def _choices(confidence: Floats, cost_usd: Floats) -> npt.NDArray[np.intp]:
     return np.stack([(confidence - rate * cost_usd).argmax(axis=1) for rate in rates])
 
 
-def _gain(scores: Floats, picks: npt.NDArray[np.intp], cost_usd: Floats) -> float:
-    """Mean over the exchange rates of score minus what the best fixed mixture scores at the same cost."""
+def _gains(
+    scores: Floats, picks: npt.NDArray[np.intp], cost_usd: Floats, orchestration_usd: float
+) -> tuple[float, float]:
+    """Mean over the exchange rates of score minus what the best fixed mixture, and what a random share between the
+    cheapest and the dearest, score at the same cost."""
     import numpy as np
 
     rows = np.arange(len(scores))
     singles = scores.mean(axis=0)
-    gains = [scores[rows, pick].mean() - _mixture(float(cost_usd[pick].mean()), cost_usd, singles) for pick in picks]
-    return float(np.mean(gains))
+    ends = np.array([int(cost_usd.argmin()), int(cost_usd.argmax())])
+    above_mixture, above_random = [], []
+    for pick in picks:
+        score, spent = float(scores[rows, pick].mean()), float(cost_usd[pick].mean()) + orchestration_usd
+        above_mixture.append(score - mixture_score(spent, cost_usd, singles))
+        above_random.append(score - mixture_score(spent, cost_usd[ends], singles[ends]))
+    return float(np.mean(above_mixture)), float(np.mean(above_random))
 
 
-def _mixture(budget: float, cost: Floats, score: Floats) -> float:
+def _above(
+    scores: Floats, picks: npt.NDArray[np.intp], rows: npt.NDArray[np.integer[Any]], at_par: int | None, best: int
+) -> float:
+    """Mean score above the best single model, at the exchange rate that costs no more. `scores` are those of `rows`."""
+    import numpy as np
+
+    if at_par is None:
+        return 0.0
+    each = np.arange(len(rows))
+    return float((scores[each, picks[at_par, rows]] - scores[:, best]).mean())
+
+
+def mixture_score(budget: float, cost: Floats, score: Floats) -> float:
     """The best mean score that a mixture of two models reaches at mean cost `budget` or less."""
-    best = max((float(score[a]) for a in range(len(cost)) if cost[a] <= budget + 1e-15), default=float(score.min()))
-    for a in range(len(cost)):
-        for b in range(len(cost)):
-            if cost[a] < budget < cost[b]:
-                share = (budget - cost[a]) / (cost[b] - cost[a])
-                best = max(best, float((1 - share) * score[a] + share * score[b]))
-    return best
+    a, b, share = best_mixture(budget, cost, score)
+    return float((1 - share) * score[a] + share * score[b])
+
+
+def best_mixture(budget: float, cost: Floats, score: Floats) -> tuple[int, int, float]:
+    """The two models and the share of the second of the best mixture at mean cost `budget` or less; twice the same
+    where one model is best, and the cheapest one where nothing is affordable.
+
+    >>> import numpy as np
+    >>> best_mixture(1.5, np.array([1.0, 2.0]), np.array([0.6, 0.8]))
+    (0, 1, 0.5)
+    """
+    import numpy as np
+
+    affordable = np.flatnonzero(cost <= budget + 1e-15)
+    if not len(affordable):
+        least = int(cost.argmin())
+        return least, least, 0.0
+    single = int(affordable[score[affordable].argmax()])
+    dearer = np.flatnonzero(cost > budget + 1e-15)
+    below = cost[affordable, None]
+    shares = (budget - below) / (cost[dearer] - below) if len(dearer) else np.zeros((len(affordable), 0))
+    mixed = (1 - shares) * score[affordable, None] + shares * score[dearer]
+    if not mixed.size or mixed.max() <= score[single]:
+        return single, single, 0.0
+    a, b = np.unravel_index(int(mixed.argmax()), mixed.shape)
+    return int(affordable[a]), int(dearer[b]), float(shares[a, b])

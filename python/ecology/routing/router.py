@@ -4,8 +4,8 @@
     router.route("Explain CRDT merges")        # Decision(model=…, confidence=…)
     router.save("router.safetensors")
 
-Prompts are read once into a few numbers, which were chosen because they tell who answers well; each model has a short head over them,
-calibrated on prompts that it was not fitted on.
+Prompts are read once into a few numbers, which were chosen because they tell who answers well; each model has a short
+head over them, calibrated on prompts that it was not fitted on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from ..errors import ArtifactError, InvalidRequest
+from ..errors import ArtifactError, InvalidRequest, UnknownModel
 from ..messages import read_input
 from ..spec import model_spec, snapshot_spec
 from .guard import Guard
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..population.training import Trained
+    from .explain import Explanation
 
 __all__ = ["Router"]
+
+# Models that a repr names.
+SHOWN = 6
 
 
 class Router:
@@ -38,6 +42,7 @@ class Router:
     def __init__(self, weights: _core.RouterWeights, *, min_decision_confidence: float = 0.7) -> None:
         """Serve fitted weights: the cheapest model that reaches `min_decision_confidence`, else the most confident."""
         self._weights = weights
+        self._min_decision_confidence = min_decision_confidence
         self._card: dict[str, Any] = json.loads(weights.card)
         models = []
         for model in weights.models:
@@ -56,19 +61,24 @@ class Router:
         outcomes: Any,
         *,
         embedding: _core.StaticEmbedding | str | os.PathLike[str] | None = None,
+        signals: bool | None = None,
         validation_share: float = 0.2,
         seed: int = 0,
         progress: Callable[[float], None] | None = None,
         trained_on: Trained | None = None,
+        keep_texts: bool = False,
     ) -> Router:
         """Fit on outcomes: anything that `Outcomes.read` reads.
 
-        Rows with `split` "train" and "val" are used as they say; otherwise prompts are split by a hash. Several forms of router are
-        tried, and the simplest that is as good as the best within noise is kept (`card["family"]`). What it is worth is measured on
-        the validation rows and kept in `card`; see `guard`.
+        Rows with `split` "train" and "val" are used as they say; otherwise prompts are split by a hash. Several forms
+        of router are tried, and the simplest that is as good as the best within noise is kept (`card["family"]`).
+        What it is worth is measured on the validation rows and kept in `card`; see `guard`.
 
-        `embedding` is a static embedding or the file of one: prompts are then compared by meaning, too. `progress` is told a rising
-        number in [0, 1]. `trained_on` is a description, or maps models to fingerprints of the prompts that they were trained on.
+        `embedding` is a static embedding or the file of one: prompts are then compared by meaning, too. `signals`
+        adds named signals to the features (by default with an embedding). `progress` is
+        told a rising number in [0, 1]. `trained_on` is a description, or maps models to fingerprints of the prompts
+        that they were trained on. With `keep_texts` the file holds a few training prompts as texts, for `explain`; by
+        default only fingerprints of them.
 
         Raises:
             OutcomesError: with all that is wrong.
@@ -83,7 +93,12 @@ class Router:
         def score(weights: _core.RouterWeights, prompts: list[str]) -> npt.NDArray[np.float32]:
             return cls(weights).score_batch(prompts)
 
-        options: dict[str, Any] = {"embedding": embedding, "validation_share": validation_share}
+        options: dict[str, Any] = {
+            "embedding": embedding,
+            "signals": signals,
+            "validation_share": validation_share,
+            "keep_texts": keep_texts,
+        }
         return cls(fit_weights(table, score, **options, seed=seed, progress=progress))
 
     @property
@@ -112,16 +127,17 @@ class Router:
         Raises:
             InvalidRequest: the prompt is empty or not valid text.
         """
-        decision = self._engine.route_plain(prompt, None, None, None, None, None, None, None)
+        decision = self._engine.route_plain(prompt, *[None] * 8)
         return self._engine.route(read_input(prompt)[0]) if decision is None else decision
 
     def route_batch(self, prompts: Sequence[str]) -> dict[str, Any]:
-        """Rank for many prompts on all cores: columns `model` (list) and `confidence` (float32 [n]).
+        """Rank for many prompts on all cores: columns `model` (list), `confidence` (float32 [n]) and `scores` (float32
+        [n, models], the rows of `score_batch`).
 
         Raises:
             InvalidRequest: `prompts` is one string, or a prompt is empty or not valid text.
         """
-        return self._engine.route_batch(_checked(prompts))
+        return self._engine.route_batch(_checked(prompts), None, True)
 
     def score_batch(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Calibrated P(good), float32 [n, models].
@@ -133,6 +149,50 @@ class Router:
         assert scores is not None, "the engine was given these weights"
         return scores
 
+    def gain(self, prompts: Sequence[str], strong: str, weak: str) -> npt.NDArray[np.float32]:
+        """Expected score of `strong` less that of `weak`, float32 [n] in about [-1, 1]: send the prompts where it is
+        largest to the stronger model.
+
+        This is the difference of the two P(good), except that a side whose calibration is level over ranges of scores
+        counts half as its raw score: otherwise prompts would tie that the router can tell apart.
+
+        Raises:
+            InvalidRequest: as `route_batch`.
+            UnknownModel: the router does not rank one of the two.
+        """
+        return self._weights.gain(_checked(prompts), self._column(strong), self._column(weak))
+
+    def explain(self, prompt: str) -> Explanation:
+        """The decision for a prompt, and what moved it: signals that stand out, inferred tasks and prototypes with
+        the training prompts nearest to them, and what each adds to the chosen model's raw score against the
+        runner-up's.
+
+        Raises:
+            InvalidRequest: as `route`.
+        """
+        from .explain import explain
+
+        return explain(self._weights, self._card, self.route(prompt), prompt)
+
+    def add_model(self, outcomes: Any, *, seed: int = 0) -> Router:
+        """A router that ranks the models of these outcomes, too. What this one says of the others stays, to the bit.
+
+        Outcomes should be on prompts like those that the router was fitted on: 20 at least, better hundreds.
+
+        Raises:
+            OutcomesError: with all that is wrong, such as a model that is ranked already.
+        """
+        from .newcomer import add_models
+
+        weights = add_models(self._weights, self._card, Outcomes.read(outcomes), seed)
+        return type(self)(weights, min_decision_confidence=self._min_decision_confidence)
+
+    def _column(self, model: str) -> int:
+        try:
+            return self.models.index(model)
+        except ValueError:
+            raise UnknownModel(model, self.models) from None
+
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write a safetensors file, whole or not at all; returns its digest."""
         return self._weights.write(Path(path))
@@ -142,7 +202,10 @@ class Router:
         """Read a file that `save` wrote.
 
         Raises:
-            ArtifactError: it is not one, or it was truncated.
+            TruncatedArtifact: its end is missing.
+            EditedArtifact: it was changed after it was written (files of earlier releases cannot tell).
+            OtherFeatures: its features are of a version that this release does not extract.
+            ArtifactError: it is not one, or cannot be read.
         """
         weights = _core.RouterWeights.read(Path(path))
         try:
@@ -152,7 +215,15 @@ class Router:
             raise ArtifactError(str(path), f"its card cannot be read: {error}", fix) from error
 
     def __repr__(self) -> str:
-        return f"Router(models={self.models}, prompts={self._card.get('prompts')})"
+        models, kind = self.models, self._weights.kind
+        shown = ", ".join(models[:SHOWN]) + (f", … {len(models) - SHOWN} more" if len(models) > SHOWN else "")
+        worth = "" if "guard" not in self._card else f", gain={self.guard.gain:+.4f}"
+        return f"Router({len(models)} models: {shown}; {kind}, prompts={self._card.get('prompts')}{worth})"
+
+    def _repr_html_(self) -> str:
+        from .html import router_html
+
+        return router_html(self)
 
 
 def _checked(prompts: Sequence[str]) -> list[str]:

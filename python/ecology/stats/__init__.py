@@ -1,5 +1,13 @@
 """Intervals and tests: plain functions of numbers."""
 
-from .interval import paired_interval, wilson
+from .binomial import binomial_cdf, binomial_p_value, hoeffding_bentkus_p_value
+from .interval import paired_interval, paired_lower, wilson
 
-__all__ = ["paired_interval", "wilson"]
+__all__ = [
+    "binomial_cdf",
+    "binomial_p_value",
+    "hoeffding_bentkus_p_value",
+    "paired_interval",
+    "paired_lower",
+    "wilson",
+]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ecology_core::journey::Finished;
+use ecology_core::plan::Ending;
 use pyo3::prelude::*;
 
 use crate::convert::{json_to_py, value_to_py};
@@ -18,7 +19,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// The answer, or the error of a request that has none.
     pub(crate) fn wrap(py: Python<'_>, finished: Arc<Finished>) -> PyResult<Self> {
-        if finished.winner.is_none() {
+        if finished.winner.is_none() && finished.ending != Ending::Abstained {
             return Err(errors::unanswered(py, &finished));
         }
         Ok(Self { finished })
@@ -27,7 +28,13 @@ impl Answer {
 
 #[pymethods]
 impl Answer {
-    /// The output: a label or text (str), JSON (dict, list, …) or an array (float32).
+    /// What `feedback` calls it: 32 hexadecimal digits, of no other answer of any process.
+    #[getter]
+    fn id(&self) -> String {
+        self.finished.id.to_string()
+    }
+
+    /// The output: a label or text (str), JSON (dict, list, …) or an array (float32); None when it abstained.
     #[getter]
     fn output<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.finished.output().map(|value| value_to_py(py, value)).transpose()
@@ -39,7 +46,13 @@ impl Answer {
         self.finished.confidence()
     }
 
-    /// `name@version` of the model whose reply is the answer.
+    /// Whether nobody was sure enough, and the policy wants no answer then.
+    #[getter]
+    fn abstained(&self) -> bool {
+        self.finished.ending == Ending::Abstained
+    }
+
+    /// `name@version` of the model whose reply is the answer; None when it abstained.
     #[getter]
     fn model(&self) -> Option<&str> {
         self.finished.winning_leg().map(|leg| &*self.finished.routed.snapshot.model(leg.model).id)

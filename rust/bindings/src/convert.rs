@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use ecology_core::admission::Ask;
 use ecology_core::budget::{Limits, Resource};
 use ecology_core::journey::Request;
-use ecology_core::snapshot::{LogText, Snapshot};
+use ecology_core::snapshot::{LogText, Risk, Snapshot};
 use ecology_core::text::Features;
 use ecology_core::{Tensor, Value};
 use numpy::{PyArrayMethods, PyUntypedArrayMethods};
@@ -135,6 +135,19 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Word {
     }
 }
 
+/// A level of risk by its name.
+pub(crate) struct RiskWord(Risk);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for RiskWord {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let name = object.cast::<PyString>()?;
+        let risk = Risk::from_name(name.to_str()?);
+        risk.map(Self).ok_or_else(|| PyValueError::new_err(format!("no risk is called {:?}", &*name)))
+    }
+}
+
 /// A request as the facade passes it.
 #[derive(Default, FromPyObject)]
 #[pyo3(from_item_all)]
@@ -144,6 +157,7 @@ pub(crate) struct RequestArgs {
     pub(crate) modality: Option<Word>,
     pub(crate) data_class: Option<Word>,
     pub(crate) jurisdiction: Option<Word>,
+    pub(crate) risk: Option<RiskWord>,
     pub(crate) model: Option<Word>,
     pub(crate) account: Option<Word>,
     pub(crate) limits: Option<std::collections::BTreeMap<String, u64>>,
@@ -166,6 +180,7 @@ impl RequestArgs {
             modality: word(&self.modality).or_else(|| Some(Arc::clone(&TEXT))),
             data_class: word(&self.data_class),
             jurisdiction: word(&self.jurisdiction),
+            risk: self.risk.as_ref().map(|risk| risk.0),
             model: word(&self.model),
             input_bytes,
             money_is_limited: false,

@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use crate::convert::json_to_py;
 use crate::embedding::StaticEmbedding;
 use crate::intent::IntentWeights;
+use crate::learned::Learned;
 use crate::router::RouterWeights;
 
 /// Which model should serve, how sure that is, and why the others were not chosen.
@@ -123,24 +124,30 @@ impl Decision {
     }
 }
 
-/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router and intent model. `embedding` is the one
-/// that the features name, when neither of them brings it.
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router, what it had learned on line, and intent
+/// model. `embedding` is the one that the features name, when neither of them brings it.
 ///
 /// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
 #[pyfunction]
-#[pyo3(signature = (spec, record, router=None, embedding=None, intent=None))]
+#[pyo3(signature = (spec, record, router=None, embedding=None, learned=None, intent=None))]
 pub(crate) fn replay<'py>(
     py: Python<'py>,
     spec: &str,
     record: &str,
     router: Option<&RouterWeights>,
     embedding: Option<&StaticEmbedding>,
+    learned: Option<&Learned>,
     intent: Option<&IntentWeights>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let invalid = |error: String| PyValueError::new_err(error);
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
+    let corrections = learned.and_then(|learned| learned.knowledge().published.clone());
+    let router = router.map(|router| match corrections {
+        Some(corrections) => router.weights().corrected(corrections),
+        None => Ok(router.weights().clone()),
+    });
     let weights = Weights {
-        router: router.map(|router| router.weights().clone()),
+        router: router.transpose().map_err(|e| invalid(e.to_string()))?,
         intent: intent.map(|intent| intent.weights().clone()),
         embedding: embedding.map(|embedding| Arc::clone(embedding.table())),
     };

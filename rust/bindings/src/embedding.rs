@@ -22,13 +22,13 @@ pub(crate) struct StaticEmbedding {
 }
 
 impl StaticEmbedding {
-    pub(crate) fn table(&self) -> &Arc<Table> {
-        &self.table
+    /// One that came inside another file, which does not say what it was made from.
+    pub(crate) fn carried(table: Arc<Table>) -> Self {
+        Self { table, provenance: "{}".to_owned() }
     }
 
-    /// One that came inside another file, which does not say where it is from.
-    pub(crate) fn inside(table: &Arc<Table>) -> Self {
-        Self { table: Arc::clone(table), provenance: "{}".to_owned() }
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecology_core::journey::{Chooser, Refusal, Routed};
+use ecology_core::journey::{Chooser, DecisionRecord, Refusal, Routed};
 use ecology_core::router::Decision as RoutedDecision;
 use ecology_core::snapshot::{ModelIndex, Snapshot, Weights};
 use ecology_core::text::{Extractor, Features};
@@ -29,6 +29,7 @@ use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
 use crate::intent::IntentWeights;
+use crate::learned::Learned;
 use crate::member::Member;
 use crate::onnx;
 use crate::router::RouterWeights;
@@ -99,7 +100,7 @@ impl Engine {
         let text: Arc<str> = if host.is_some() && !population.reads.text { "".into() } else { text.into() };
         let spec = Some(Arc::clone(&population.spec));
         let host = host.map(|object| Arc::new(object) as _);
-        let input = LegInput { text, features, spec, content, tensor, host, ends_by: None };
+        let input = LegInput { text, features, spec, content, tensor, host, ..LegInput::default() };
         Read { population, request, input, began_ns }
     }
 
@@ -134,6 +135,10 @@ fn extracted(extractor: &Extractor, text: &str) -> Features {
     })
 }
 
+fn unwritable(error: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
 /// Whether a text is plainly no blank, without a look at all of it.
 fn is_plain(text: &str) -> bool {
     text.bytes().take(64).any(|byte| byte.is_ascii_graphic())
@@ -149,18 +154,20 @@ fn is_declared(snapshot: &Snapshot, account: &str) -> bool {
 #[pymethods]
 impl Engine {
     /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models; swaps are counted from
-    /// `generation`.
+    /// `generation`, and learning goes on from `learned`.
     #[new]
-    #[pyo3(signature = (spec, members, router=None, generation=1, intent=None))]
+    #[pyo3(signature = (spec, members, router=None, generation=1, learned=None, intent=None))]
     fn new(
         spec: &str,
         members: Vec<Option<Py<Member>>>,
         router: Option<&RouterWeights>,
         generation: u64,
+        learned: Option<&Learned>,
         intent: Option<&IntentWeights>,
     ) -> PyResult<Self> {
+        let learned = learned.map(|learned| learned.knowledge().clone());
         let population = population(spec, &members, router, intent, generation)?;
-        let engine = Arc::new(RuntimeEngine::new(population));
+        let engine = Arc::new(RuntimeEngine::resumed(population, learned));
         let engine = Homebound::new(engine);
         Ok(Self { engine, generation: Mutex::new(generation), seed: AtomicU64::new(0) })
     }
@@ -283,7 +290,7 @@ impl Engine {
 
     /// `route` of a text under plain constraints. None when something about them wants a closer look, which the facade takes:
     /// whatever is wrong is told in its words.
-    #[pyo3(signature = (text, task, language, data_class, jurisdiction, model, account, seed))]
+    #[pyo3(signature = (text, task, language, data_class, jurisdiction, risk, model, account, seed))]
     #[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
     fn route_plain(
         &self,
@@ -293,6 +300,7 @@ impl Engine {
         language: &Bound<'_, PyAny>,
         data_class: &Bound<'_, PyAny>,
         jurisdiction: &Bound<'_, PyAny>,
+        risk: &Bound<'_, PyAny>,
         model: &Bound<'_, PyAny>,
         account: &Bound<'_, PyAny>,
         seed: &Bound<'_, PyAny>,
@@ -304,6 +312,7 @@ impl Engine {
                 language: word(language)?,
                 data_class: word(data_class)?,
                 jurisdiction: word(jurisdiction)?,
+                risk: risk.extract().ok()?,
                 model: word(model)?,
                 account: word(account)?,
                 seed: seed.extract().ok()?,
@@ -413,6 +422,66 @@ impl Engine {
         });
         let flat = PyArray1::from_vec(py, rows.concat());
         Ok(Some(flat.reshape([texts.len(), columns])?))
+    }
+
+    /// Grades an answer with a score in [0, 1], and tells whether the router learned from it. Every so many lessons make a
+    /// generation.
+    fn feedback(&self, py: Python<'_>, answer_id: &str, score: f64) -> PyResult<bool> {
+        let _section = Section::enter(py);
+        let graded = detached(py, || {
+            let graded = self.engine.grade(answer_id, score)?;
+            if graded.publish {
+                let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+                *generation += u64::from(self.engine.publish(*generation + 1).is_some());
+            }
+            Ok(graded.learned)
+        });
+        graded.map_err(|refused| errors::feedback(py, &refused))
+    }
+
+    /// Serves what was learned so far, and gives the generation; None if nothing was.
+    fn publish(&self, py: Python<'_>) -> Option<u64> {
+        let _section = Section::enter(py);
+        detached(py, || {
+            let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+            self.engine.publish(*generation + 1)?;
+            *generation += 1;
+            Some(*generation)
+        })
+    }
+
+    /// Everything that was learned on line; None without a learned router or with learning off.
+    fn learned(&self, py: Python<'_>) -> Option<Learned> {
+        py.detach(|| self.engine.live().feedback.learner().map(|learner| Learned::wrap(learner.learned())))
+    }
+
+    /// Takes at most `most` graded answers, oldest first.
+    fn take_feedback<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let rows = self.engine.live().feedback.take(most);
+        rows.iter().map(|row| json_to_py(py, &serde_json::to_value(row).map_err(unwritable)?)).collect()
+    }
+
+    /// Answers that wait, those that were forgotten, grades, those that were learned from, and rows that did not fit.
+    fn feedback_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = self.engine.live().feedback.counts();
+        let row = PyDict::new(py);
+        row.set_item("pending", counts.pending)?;
+        row.set_item("forgotten", counts.forgotten)?;
+        row.set_item("graded", counts.graded)?;
+        row.set_item("learned", counts.learned)?;
+        row.set_item("dropped", counts.dropped)?;
+        Ok(row)
+    }
+
+    /// Makes the decision of a record (JSON) again, under the current snapshot or one of the last that learned.
+    ///
+    /// Raises ValueError if its snapshot is none of them, or if it keeps neither features nor text.
+    fn replay<'py>(&self, py: Python<'py>, record: &str) -> PyResult<Bound<'py, PyAny>> {
+        let record: DecisionRecord = serde_json::from_str(record).map_err(unwritable)?;
+        let snapshot = self.engine.snapshot_of(&record.snapshot);
+        let snapshot = snapshot.unwrap_or_else(|| Arc::clone(&self.engine.current().snapshot));
+        let routed = py.detach(|| ecology_core::journey::replay(snapshot, &record));
+        json_to_py(py, &routed.map_err(unwritable)?.to_json())
     }
 
     /// Lossless sums by account, model, task and role since the process began.

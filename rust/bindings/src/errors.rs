@@ -1,7 +1,8 @@
 //! Refusals and failures as the exceptions of `ecology.errors`. The one place where they are translated.
 
-use ecology_core::journey::{Finished, Refusal};
+use ecology_core::journey::{FeedbackError, Finished, Refusal};
 use ecology_core::leg::{Leg, Outcome};
+use ecology_core::plan::Ending;
 use ecology_runtime::artifact::ArtifactError;
 use ecology_runtime::net::endpoint::EndpointError;
 use ecology_runtime::router_file::RouterFileError;
@@ -55,11 +56,41 @@ pub(crate) fn refusal(py: Python<'_>, refusal: &Refusal) -> PyErr {
     build().unwrap_or_else(|error| error)
 }
 
+/// The exception for a grade that is refused.
+pub(crate) fn feedback(py: Python<'_>, refused: &FeedbackError) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let facts = PyDict::new(py);
+        let class = match refused {
+            FeedbackError::Score(_) => {
+                facts.set_item("problem", refused.to_string())?;
+                "InvalidRequest"
+            }
+            FeedbackError::Off => "LearningOff",
+            FeedbackError::Unknown(id) => {
+                facts.set_item("answer_id", id)?;
+                "UnknownAnswer"
+            }
+            FeedbackError::Twice(id) => {
+                facts.set_item("answer_id", id)?;
+                "AlreadyGraded"
+            }
+        };
+        Ok(raise(py, class, &facts))
+    };
+    build().unwrap_or_else(|error| error)
+}
+
 /// The exception for a request that ended without an answer.
 pub(crate) fn unanswered(py: Python<'_>, finished: &Finished) -> PyErr {
     let build = || -> PyResult<PyErr> {
         let facts = PyDict::new(py);
         facts.set_item("legs", json_to_py(py, &finished.to_json()["legs"])?)?;
+        if finished.ending == Ending::FailedClosed {
+            facts.set_item("confidence", finished.confidence())?;
+            facts.set_item("needed", finished.routed.doubt().map(|doubt| doubt.answer_confidence))?;
+            facts.set_item("task", finished.routed.request.ask.task.as_deref())?;
+            return Ok(raise(py, "LowConfidence", &facts));
+        }
         if finished.timed_out() {
             let request = &finished.routed.request;
             facts.set_item(

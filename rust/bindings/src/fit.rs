@@ -1,8 +1,10 @@
 //! Fitting a factored router.
 
 use ecology_core::snapshot::Group;
-use ecology_learn::factored::{FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored as fit};
-use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use ecology_learn::factored::{
+    FactoredOptions, NO_TASK, Observed, Shape, Trial, fit_factored as fit, fit_new_head,
+};
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::learn::{Features, refused, teller};
@@ -82,10 +84,9 @@ pub(crate) fn fit_factored(
         return Err(refused("train and validation rows have different feature specs"));
     }
     let logs = |numbers: &Option<PyReadonlyArray2<'_, f32>>| {
-        // What costs nothing has no logarithm; a tenth of a nano-dollar stands for it.
-        numbers
-            .as_ref()
-            .map(|n| n.as_array().iter().map(|x| x.max(1e-10).ln() + (x - x)).collect::<Vec<f32>>())
+        // What costs nothing has no logarithm; a tenth of a nano-dollar stands for it. `max` would lose a NaN: unknown.
+        let log = |x: &f32| if x.is_nan() { *x } else { x.max(1e-10).ln() };
+        numbers.as_ref().map(|n| n.as_array().iter().map(log).collect::<Vec<f32>>())
     };
     let (scores, validation_scores) = (flat(&scores), flat(&validation_scores));
     let (cost, validation_cost) = (logs(&cost), logs(&validation_cost));
@@ -129,4 +130,27 @@ fn name_members(group: &mut Group, tasks: &[String]) {
     if &*group.name == "niche" && group.heads.bias.len() == tasks.len() {
         group.members = tasks.iter().map(|task| task.as_str().into()).collect();
     }
+}
+
+type Head<'py> = (Bound<'py, PyArray1<f32>>, f32, String);
+
+/// Weights, bias and calibration (JSON) of one more model, from φ float32 [n, φ] and its scores float32 [n] in [0, 1], NaN where not
+/// observed: of rows to learn from, and of rows to choose the penalty and to calibrate by.
+#[pyfunction]
+pub(crate) fn fit_head<'py>(
+    py: Python<'py>,
+    basis: PyReadonlyArray2<'_, f32>,
+    scores: PyReadonlyArray1<'_, f32>,
+    validation_basis: PyReadonlyArray2<'_, f32>,
+    validation_scores: PyReadonlyArray1<'_, f32>,
+) -> PyResult<Head<'py>> {
+    let width = basis.as_array().ncols();
+    let (basis, validation_basis) = (flat(&basis), flat(&validation_basis));
+    let (scores, validation_scores) = (scores.to_vec()?, validation_scores.to_vec()?);
+    let fitted =
+        py.detach(|| fit_new_head(width, (&basis, &scores), (&validation_basis, &validation_scores)));
+    let (mut head, calibration) = fitted.map_err(refused)?;
+    let bias = head.pop().unwrap_or_default();
+    let calibration = serde_json::to_string(&calibration).map_err(refused)?;
+    Ok((PyArray1::from_vec(py, head), bias, calibration))
 }

@@ -16,6 +16,8 @@
 //! | `flight` | a request driven by an event loop |
 //! | `intent` | a file of an intent model |
 //! | `learn` | trainers |
+//! | `learned` | what a router learned on line |
+//! | `lin_ucb` | a contextual bandit |
 //! | `member` | linear and served members, and members that are Python |
 //! | `onnx` | members and graphs of onnxruntime |
 //! | `router` | a file of router weights |
@@ -36,6 +38,8 @@ mod fit;
 mod flight;
 mod intent;
 mod learn;
+mod learned;
+mod lin_ucb;
 mod member;
 mod onnx;
 mod router;
@@ -64,7 +68,7 @@ mod _core {
     #[pymodule_export]
     use engine::Engine;
     #[pymodule_export]
-    use fit::{FittedRouter, fit_factored};
+    use fit::{FittedRouter, fit_factored, fit_head};
     #[pymodule_export]
     use flight::{Flight, Post};
     #[pymodule_export]
@@ -74,6 +78,10 @@ mod _core {
         Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
         out_of_fold_classifier, out_of_fold_dense, write_classifier,
     };
+    #[pymodule_export]
+    use learned::Learned;
+    #[pymodule_export]
+    use lin_ucb::LinUcb;
     #[pymodule_export]
     use member::{Member, linear_member, openai_member, python_member};
     #[pymodule_export]

@@ -156,22 +156,28 @@ impl RouterWeights {
         self.weights().digest()
     }
 
+    /// Numbers of the context that feedback is learned over.
+    #[getter]
+    fn context_dimensions(&self) -> usize {
+        self.weights().context_dimensions()
+    }
+
     /// The feature spec, as JSON.
     #[getter]
     fn features(&self) -> PyResult<String> {
         serde_json::to_string(self.weights().spec()).map_err(|e| PyValueError::new_err(e.to_string()))
     }
 
-    /// The static embedding inside, if its features have one.
-    #[getter]
-    fn embedding(&self) -> Option<StaticEmbedding> {
-        self.weights().extractor().embedding().map(StaticEmbedding::inside)
-    }
-
     /// What it was fitted on and how good it was, as JSON.
     #[getter]
     fn card(&self) -> &str {
         &self.file.card
+    }
+
+    /// The static embedding that it carries, if its features have one.
+    #[getter]
+    fn embedding(&self) -> Option<StaticEmbedding> {
+        self.weights().extractor().embedding().cloned().map(StaticEmbedding::carried)
     }
 
     /// SHA-256 of the outcomes it was fitted on; empty where nobody said.
@@ -215,7 +221,7 @@ impl RouterWeights {
         self.column(weak)?;
         let weights = self.weights();
         let gains = self.rows(py, &texts, 1, |basis, row| row.push(weights.gain(basis, strong, weak)))?;
-        Ok(gains.reshape([texts.len()])?)
+        gains.reshape([texts.len()])
     }
 
     /// What this router knows of a text, and what sets the raw score of one model (a column) apart from that of another, or

@@ -26,5 +26,7 @@ pub mod snapshot;
 pub mod sync;
 pub mod text;
 mod value;
+mod votes;
 
 pub use value::{Tensor, Value};
+pub use votes::Votes;

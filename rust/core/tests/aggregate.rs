@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::chance::Chance;
-use ecology_core::aggregate::{TieRule, Verdict, best_confidence, canonical, majority};
-use ecology_core::{Tensor, Value};
+use ecology_core::aggregate::{TieRule, Verdict, average, best_confidence, canonical, majority};
+use ecology_core::{Tensor, Value, Votes};
 use proptest::prelude::*;
 
 /// Replies of which several say the same in other words.
@@ -130,5 +130,73 @@ proptest! {
         if a.tie == TieRule::None {
             prop_assert_eq!(substance(&a, votes[a.index].unwrap().0), substance(&b, shuffled[b.index].unwrap().0));
         }
+    }
+}
+
+fn votes(labels: &[&str], probabilities: &[f32]) -> Votes {
+    Votes {
+        labels: labels.iter().map(|label| (*label).into()).collect(),
+        probabilities: probabilities.to_vec(),
+    }
+}
+
+/// What everybody would write down on paper.
+fn average_on_paper(voters: &[(f64, &Votes)]) -> (String, f64) {
+    let mut names: Vec<String> =
+        voters.iter().flat_map(|(_, v)| v.labels.iter().map(|l| l.to_string())).collect();
+    names.sort();
+    names.dedup();
+    let share = |name: &str| -> f64 {
+        let mut sum = 0.0;
+        for (weight, votes) in voters {
+            if let Some(at) = votes.labels.iter().position(|label| &**label == name) {
+                sum += weight * f64::from(votes.probabilities[at]);
+            }
+        }
+        sum / voters.iter().map(|(weight, _)| weight).sum::<f64>()
+    };
+    let best = names.iter().fold(None::<&String>, |best, name| match best {
+        Some(best) if share(best) >= share(name) => Some(best),
+        _ => Some(name),
+    });
+    let best = best.unwrap();
+    (best.clone(), share(best))
+}
+
+fn voter() -> impl Strategy<Value = (f64, Votes)> {
+    let labels = prop::sample::subsequence(vec!["a", "b", "c", "d"], 1..=4).prop_shuffle();
+    (labels, prop::collection::vec(0u8..4, 4), 1u8..4).prop_map(|(labels, shares, weight)| {
+        // Quarters add up exactly, so that ties are met and are ties.
+        let probabilities: Vec<f32> = labels.iter().zip(&shares).map(|(_, n)| f32::from(*n) / 16.0).collect();
+        (f64::from(weight), votes(&labels, &probabilities))
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_average_is_what_paper_says_in_any_order(voters in prop::collection::vec(voter(), 1..5)) {
+        let mut voters: Vec<(f64, &Votes)> = voters.iter().map(|(weight, votes)| (*weight, votes)).collect();
+        let (label, share) = average_on_paper(&voters);
+        for _ in 0..voters.len() {
+            voters.rotate_left(1);
+            let found = average(&voters).unwrap();
+            prop_assert_eq!(&*found.label, &label);
+            prop_assert!((f64::from(found.probability) - share).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn two_who_lean_the_same_way_outvote_one_who_is_nearly_sure() {
+    let (sure, unsure) = (votes(&["a", "b"], &[0.6, 0.4]), votes(&["b", "a", "c"], &[0.5, 0.1, 0.4]));
+    assert_eq!(&*average(&[(1.0, &sure), (1.0, &unsure)]).unwrap().label, "b");
+    assert_eq!(&*average(&[(3.0, &sure), (1.0, &unsure)]).unwrap().label, "a");
+}
+
+#[test]
+fn without_voters_or_weight_there_is_no_average() {
+    let one = votes(&["a"], &[1.0]);
+    for voters in [&[][..], &[(0.0, &one)], &[(f64::NAN, &one)], &[(f64::INFINITY, &one)]] {
+        assert_eq!(average(voters), None);
     }
 }

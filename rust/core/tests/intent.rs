@@ -101,7 +101,7 @@ fn what_is_stated_counts_then_what_is_inferred_then_the_default() {
 #[test]
 fn plans_see_the_inferred_task() {
     let mut spec = population();
-    let cascade = PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.5 };
+    let cascade = PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.5, average: None };
     spec.plans.insert("sort".into(), cascade.clone());
     let request = request(features(&[], vec![0], vec![1.0]));
     let (routed, _) = Routed::route(snapshot(spec), &Live::new(), request).unwrap();

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use common::chance::Chance;
 use common::population::{random_request, random_snapshot};
 use common::simulator::{Ride, carry};
+use ecology_core::Value;
 use ecology_core::budget::{Amounts, CounterKey, Resource, Tally};
 use ecology_core::journey::{Finished, Input, Journey, Live, Refusal, Request};
 use ecology_core::leg::{Leg, Outcome, Reply, Turn, Usage, Why};
 use ecology_core::plan::Ending;
-use ecology_core::snapshot::{PlanSpec, Snapshot};
+use ecology_core::snapshot::{Doubt, LowConfidence, PlanSpec, Snapshot};
 
 const POPULATIONS: u64 = 2_000;
 const REQUESTS: u64 = 200;
@@ -59,9 +60,10 @@ impl Ledger {
         }
         let overhead = self.counters.entry(key(&"-".into(), "overhead")).or_default();
         overhead.calls += 1;
-        overhead.ok += u64::from(finished.winner.is_some());
+        let done = finished.winner.is_some() || finished.ending == Ending::Abstained;
+        overhead.ok += u64::from(done);
         overhead.cancelled += u64::from(finished.cancelled);
-        overhead.failed += u64::from(finished.winner.is_none() && !finished.cancelled);
+        overhead.failed += u64::from(!done && !finished.cancelled);
         overhead.compute_ns += finished.overhead_ns;
         overhead.latency_ns += finished.ended_ns - request.started_ns;
         for account in snapshot.spec.accounts.keys() {
@@ -99,8 +101,61 @@ impl Ledger {
     }
 }
 
-/// The ending and the winner that the plan has to come to, given how the legs ended.
+/// The mean of the votes of the first two legs, label by label, and the label that has most of it, in plain code.
+fn average_by_hand(legs: &[Leg], weights: [f64; 2]) -> Option<(String, f64)> {
+    let votes = [0, 1].map(|at: usize| legs.get(at)?.reply.as_ref()?.votes.as_ref());
+    let [Some(first), Some(then)] = votes else { return None };
+    let mut shares: BTreeMap<String, f64> = BTreeMap::new();
+    for (votes, weight) in [(first, weights[0]), (then, weights[1])] {
+        for (label, share) in votes.labels.iter().zip(&votes.probabilities) {
+            *shares.entry(label.to_string()).or_default() += weight * f64::from(*share);
+        }
+    }
+    // In the order of names, so that the first of equal ones is the smallest.
+    let best = shares.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map(|(label, share)| (label, share / (weights[0] + weights[1])))
+}
+
+/// As the plan alone would have it, and then: votes are taken together, and what nobody is sure of is withheld.
 fn expected_end(finished: &Finished) -> (Vec<Ending>, Option<usize>) {
+    let (endings, winner) = expected_of_plan(finished);
+    let Some(at) = winner else { return (endings, winner) };
+    let legs = &finished.legs;
+    let mut answer = (at, legs[at].reply.as_ref().unwrap().output.clone(), legs[at].confidence());
+    if let PlanSpec::Cascade { average: Some(weights), .. } = finished.routed.plan()
+        && endings == [Ending::Escalated]
+        && let Some((label, share)) = average_by_hand(legs, *weights)
+    {
+        let output = Value::from(label.as_str());
+        let says = |leg: &Leg| leg.reply.as_ref().is_some_and(|reply| reply.output == output);
+        let at = if says(&legs[1]) || !says(&legs[0]) { 1 } else { 0 };
+        answer = (at, output, Some(share as f32));
+    }
+    let decision = &finished.routed.decision;
+    if answer.2.is_none() && decision.basis.calibrated() {
+        answer.2 = decision.ranked.iter().find(|r| r.model == legs[answer.0].model).map(|r| r.confidence);
+    }
+    assert_eq!(finished.confidence(), answer.2);
+    let task = finished.routed.request.ask.task.as_deref();
+    let spec = &finished.routed.snapshot.spec;
+    let own = task.filter(|task| spec.plans.contains_key(*task));
+    let doubt = own.map_or(spec.default_doubt, |task| spec.doubts.get(task).copied());
+    if let Some(doubt) = doubt
+        && answer.2.is_none_or(|confidence| confidence < doubt.answer_confidence)
+    {
+        assert_eq!(finished.withheld, Some(answer.0));
+        let ending = match doubt.fail {
+            LowConfidence::Closed => Ending::FailedClosed,
+            LowConfidence::Abstain => Ending::Abstained,
+        };
+        return (vec![ending], None);
+    }
+    assert_eq!(finished.output(), Some(&answer.1));
+    (endings, Some(answer.0))
+}
+
+/// The ending and the winner that the plan has to come to, given how the legs ended.
+fn expected_of_plan(finished: &Finished) -> (Vec<Ending>, Option<usize>) {
     let legs = &finished.legs;
     let ok = |at: usize| legs.get(at).is_some_and(Leg::ok);
     let answer = legs.iter().position(Leg::ok);
@@ -141,7 +196,7 @@ fn expected_end(finished: &Finished) -> (Vec<Ending>, Option<usize>) {
 /// The most legs that the plan allows.
 fn most_legs(finished: &Finished) -> usize {
     match *finished.routed.plan() {
-        PlanSpec::Direct { max_fallbacks } => 1 + usize::from(max_fallbacks),
+        PlanSpec::Direct { max_fallbacks, .. } => 1 + usize::from(max_fallbacks),
         PlanSpec::Cascade { .. } => 2,
         PlanSpec::Adaptive { max_fallbacks, decision_confidence, coalition } => {
             let doubt = finished.routed.decision.chosen().confidence < decision_confidence;
@@ -202,7 +257,8 @@ fn check(ride: &Ride) {
     assert_eq!(finished.cost_nano_usd(), charged);
     // Time may run out before the first leg.
     let cut_off = legs.is_empty() || legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut));
-    let timed_out = winner.is_none() && !finished.cancelled && cut_off && finished.ended_ns >= deadline_ns;
+    let nobody = winner.is_none() && finished.withheld.is_none();
+    let timed_out = nobody && !finished.cancelled && cut_off && finished.ended_ns >= deadline_ns;
     assert_eq!(finished.timed_out(), timed_out);
 }
 
@@ -281,12 +337,47 @@ fn every_journey_keeps_the_laws() {
     assert!(seen.requests >= 100_000);
     assert_eq!(
         (seen.endings.len(), seen.outcomes.len(), seen.reasons.len()),
-        (9, 11, 6),
+        (11, 11, 6),
         "{:?}",
         seen.endings
     );
     assert!(seen.refused.iter().all(|count| *count > 100), "{:?}", seen.refused);
     assert!(seen.overrun);
+}
+
+/// The same laws where two models that vote meet often.
+#[test]
+fn every_cascade_that_averages_keeps_the_laws() {
+    let (mut seen, mut combined, mut other_than_second) = (HashSet::new(), 0, 0);
+    for seed in 0..400 {
+        let _running = Running(seed);
+        let chance = &mut Chance(seed);
+        let mut spec = common::spec(["a", "b"].map(|name| common::priced(name, 1)).into());
+        spec.models[1].price.per_call = 2;
+        spec.models[0].labels = common::words(&["yes", "no"]);
+        let average = chance.percent(90).then(|| [chance.unit(), 0.01 + chance.unit()]);
+        spec.default_plan = PlanSpec::Cascade { first: Some(0), then: Some(1), leg_confidence: 0.9, average };
+        let fail = *chance.pick(&[LowConfidence::Closed, LowConfidence::Abstain]);
+        spec.default_doubt = chance.percent(50).then_some(Doubt { answer_confidence: 0.6, fail });
+        let (snapshot, live) = (common::compile(spec), Arc::new(Live::new()));
+        live.adopt(&snapshot);
+        for _ in 0..100 {
+            let request = common::request(Default::default());
+            let ride = carry(&snapshot, &live, request, chance).unwrap();
+            check(&ride);
+            let finished = &ride.finished;
+            seen.insert(finished.ending);
+            if finished.combined.is_some() && finished.winner.is_some() {
+                combined += 1;
+                let second = finished.legs[1].reply.as_ref().map(|reply| &reply.output);
+                other_than_second += u32::from(second != finished.output());
+                let chosen = (0..2).filter(|at| finished.contributed(*at)).count();
+                assert_eq!((chosen, finished.to_json()["combined"]["by"].as_str()), (2, Some("average")));
+            }
+        }
+    }
+    assert!(combined > 100 && other_than_second > 50, "{combined} {other_than_second}");
+    assert!(seen.contains(&Ending::FailedClosed) && seen.contains(&Ending::Abstained));
 }
 
 /// What a member says of its own use is not to be believed; whatever it is, the sums stay sums.
@@ -296,7 +387,7 @@ fn a_member_that_claims_absurd_use_breaks_no_sum() {
     spec.models
         .iter_mut()
         .for_each(|model| (model.price.per_token_out, model.labels) = (1.0, common::words(&["yes"])));
-    spec.default_plan = PlanSpec::Direct { max_fallbacks: 2 };
+    spec.default_plan = PlanSpec::Direct { max_fallbacks: 2, model: None };
     common::limit(&mut spec, "acme", "nano_usd", 1_000);
     let live = Arc::new(Live::new());
     let snapshot = common::compile(spec);

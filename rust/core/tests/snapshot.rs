@@ -14,7 +14,9 @@ use common::simulator::carry;
 use common::{compile, constant_router, limit, model, random_router, spec};
 use ecology_core::budget::{Amounts, Resource};
 use ecology_core::journey::Live;
-use ecology_core::snapshot::{MAX_MODELS, Model, PlanSpec, Rule, Snapshot, SnapshotError, SnapshotSpec};
+use ecology_core::snapshot::{
+    Doubt, LowConfidence, MAX_MODELS, Model, PlanSpec, Rule, Snapshot, SnapshotError, SnapshotSpec,
+};
 use ecology_core::text::FeatureSpec;
 use serde_json::Value as Json;
 
@@ -28,7 +30,17 @@ fn full_spec() -> SnapshotSpec {
     model.labels = common::words(&["yes", "no"]);
     model.privileges_missing = common::words(&["network"]);
     spec.baseline = Some(0);
-    spec.default_plan = PlanSpec::Cascade { first: Some(0), then: Some(1), leg_confidence: 0.5 };
+    spec.default_plan =
+        PlanSpec::Cascade { first: Some(0), then: Some(1), leg_confidence: 0.5, average: None };
+    spec.plans.insert(
+        "named".into(),
+        PlanSpec::Cascade { first: None, then: None, leg_confidence: 0.5, average: Some([0.25, 0.75]) },
+    );
+    spec.plans.insert("one".into(), PlanSpec::Direct { max_fallbacks: 0, model: Some(1) });
+    let doubt = Doubt { answer_confidence: 0.5, fail: LowConfidence::Closed };
+    spec.doubts.insert("one".into(), doubt);
+    spec.default_doubt = Some(doubt);
+    spec.routing.latency_weight_per_ms = 0.5;
     limit(&mut spec, "acme", "nano_usd", 5);
     spec
 }
@@ -182,7 +194,7 @@ type Wrong = (&'static str, fn(&mut SnapshotSpec), fn(&SnapshotError) -> bool);
 #[test]
 fn what_cannot_be_compiled_is_refused_by_name() {
     use SnapshotError as E;
-    let cases: [Wrong; 9] = [
+    let cases: [Wrong; 12] = [
         (
             "duplicate id",
             |s| s.models[1].id = "a@1".into(),
@@ -212,7 +224,10 @@ fn what_cannot_be_compiled_is_refused_by_name() {
         ),
         (
             "first",
-            |s| s.default_plan = PlanSpec::Cascade { first: Some(2), then: None, leg_confidence: 0.5 },
+            |s| {
+                s.default_plan =
+                    PlanSpec::Cascade { first: Some(2), then: None, leg_confidence: 0.5, average: None }
+            },
             |e| matches!(e, E::NoSuchModel { place, .. } if place.contains("cascade")),
         ),
         (
@@ -220,10 +235,39 @@ fn what_cannot_be_compiled_is_refused_by_name() {
             |s| {
                 s.plans.insert(
                     "t".into(),
-                    PlanSpec::Cascade { first: None, then: Some(2), leg_confidence: 0.5 },
+                    PlanSpec::Cascade { first: None, then: Some(2), leg_confidence: 0.5, average: None },
                 );
             },
             |e| matches!(e, E::NoSuchModel { place, .. } if place.contains("cascade")),
+        ),
+        (
+            "direct",
+            |s| s.default_plan = PlanSpec::Direct { max_fallbacks: 0, model: Some(2) },
+            |e| matches!(e, E::NoSuchModel { place, .. } if place == "a direct plan"),
+        ),
+        (
+            "weights",
+            |s| {
+                s.default_plan = PlanSpec::Cascade {
+                    first: None,
+                    then: None,
+                    leg_confidence: 0.5,
+                    average: Some([0.0, 0.0]),
+                }
+            },
+            |e| matches!(e, E::Weights(_)),
+        ),
+        (
+            "weights below 0",
+            |s| {
+                s.default_plan = PlanSpec::Cascade {
+                    first: None,
+                    then: None,
+                    leg_confidence: 0.5,
+                    average: Some([2.0, -1.0]),
+                }
+            },
+            |e| matches!(e, E::Weights(_)),
         ),
         (
             "resource",
@@ -274,8 +318,8 @@ fn unknown_keys_are_refused_at_every_depth() {
     let json = serde_json::to_value(&spec).unwrap();
     let mut places = Vec::new();
     objects(&json, String::new(), &mut places);
-    // Maps whose keys are the user's own: plans by task, accounts by path.
-    places.retain(|place| place != "/plans" && place != "/accounts");
+    // Maps whose keys are the user's own: plans and doubts by task, accounts by path.
+    places.retain(|place| !["/plans", "/accounts", "/doubts"].contains(&place.as_str()));
     assert!(places.len() > 15, "{places:?}");
     for place in places {
         let mut wrong = json.clone();

@@ -13,7 +13,7 @@ const IDENTITY: [f64; 3] = [1.0, 1.0, 0.0];
 /// Flach 2017, §3), with a, b ≥ 0 so that it rises: logistic regression on ln s and −ln(1 − s), from scores of rows that the
 /// model was **not** trained on. Scores outside [0.001, 0.999] count as its ends. (1, 1, 0) changes nothing.
 ///
-/// Where a or b would be negative it is fixed at 0 and the others are fitted again, as the authors do. Targets may be soft, and are drawn
+/// Where a or b would be negative it is held at 0 and the others are fitted again, as the authors do. Targets may be soft, and are drawn
 /// in like Platt's, so that the fit is finite when the score separates them. If all targets are alike, a and b are 0.
 ///
 /// ```
@@ -46,18 +46,20 @@ pub(crate) fn fit_beta_towards(
     if targets.windows(2).all(|pair| pair[0] == pair[1]) {
         return Ok((0.0, 0.0, start as f32));
     }
-    // The fewest that have to be held at 0, in a fixed order.
-    for free in [[true, true], [true, false], [false, true]] {
-        let [a, b, c] = newton(&rows, free, start, trust);
-        if a >= 0.0 && b >= 0.0 {
-            return Ok((a as f32, b as f32, c as f32));
+    // Convex: the best of those that may be, whichever numbers are held at 0.
+    let mut best = (f64::INFINITY, [0.0, 0.0, start]);
+    for free in [[true, true], [true, false], [false, true], [false, false]] {
+        let (loss, found) = newton(&rows, free, start, trust);
+        if found[0] >= 0.0 && found[1] >= 0.0 && loss < best.0 {
+            best = (loss, found);
         }
     }
-    Ok((0.0, 0.0, start as f32))
+    let [a, b, c] = best.1;
+    Ok((a as f32, b as f32, c as f32))
 }
 
 /// Minimises Σ log(1 + eˢ) − t·s over the free numbers, by Newton with backtracking.
-fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64, trust: f64) -> [f64; 3] {
+fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64, trust: f64) -> (f64, [f64; 3]) {
     let free = [free[0], free[1], true];
     let score = |w: &[f64; 3], x: &[f64; 3]| w[0] * x[0] + w[1] * x[1] + w[2] * x[2];
     let loss = |w: &[f64; 3]| -> f64 {
@@ -104,11 +106,11 @@ fn newton(rows: &[([f64; 3], f64)], free: [bool; 2], start: f64, trust: f64) -> 
             }
             length *= 0.5;
             if length < 1e-10 {
-                return w;
+                return (best, w);
             }
         }
     }
-    w
+    (best, w)
 }
 
 /// Cramer's rule.

@@ -89,12 +89,13 @@ impl Flight {
         engine: &Arc<Engine>,
         population: Arc<Population>,
         request: Request,
-        input: LegInput,
+        mut input: LegInput,
         notify: Option<Notify>,
         began_ns: u64,
     ) -> Result<Self, Refusal> {
         let wake_at_ns = request.deadline_ns;
         let journey = Journey::begin(Arc::clone(&population.snapshot), Arc::clone(engine.live()), request)?;
+        input.votes = journey.routed().plan().averages();
         let overhead_ns = engine.clock().now_ns().saturating_sub(began_ns);
         Ok(Self {
             engine: Arc::clone(engine),

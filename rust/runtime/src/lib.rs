@@ -7,6 +7,7 @@
 //! | [`clock`] | time: of the wall, monotonic, and of the processor |
 //! | [`engine`] | the current population and the live state |
 //! | [`flight`] | one journey and the legs that it has started |
+//! | [`learned`] | a file of what was learned on line |
 //! | [`members`] | what a model is when it runs |
 //! | [`process`] | which process something belongs to |
 //! | [`router_file`] | a file of a learned router |
@@ -20,6 +21,7 @@ pub mod carriers;
 pub mod clock;
 pub mod engine;
 pub mod flight;
+pub mod learned;
 mod mailbox;
 pub mod members;
 pub mod net;

@@ -141,7 +141,7 @@ fn an_edited_table_is_refused_by_the_name_of_both() {
         let mut bytes = original.clone();
         bytes[at] ^= 1;
         if let Err(ArtifactError::Embedding { named, found }) = Artifact::from_bytes(&bytes) {
-            assert_eq!((&*named.digest == own, &*found.digest == own), (true, false));
+            assert_eq!((*named.digest == *own, *found.digest == *own), (true, false));
             seen += 1;
         }
     }

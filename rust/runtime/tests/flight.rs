@@ -25,7 +25,7 @@ const PLACES: [Place; 3] = [Place::Inline, Place::Compute, Place::Thread];
 /// `direct` over `n` models.
 fn direct(n: usize, timeout_ms: u32) -> SnapshotSpec {
     let mut spec = spec(models(n, timeout_ms));
-    spec.default_plan = PlanSpec::Direct { max_fallbacks: n as u8 - 1 };
+    spec.default_plan = PlanSpec::Direct { max_fallbacks: n as u8 - 1, model: None };
     limit(&mut spec, "acme", "nano_usd", 1_000_000);
     spec
 }

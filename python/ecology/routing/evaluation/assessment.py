@@ -64,8 +64,8 @@ def evaluate(
 
     Args:
         router: an `ecology.Router`, or anything with its `models` and `score_batch`.
-        outcomes: a `Matrix`, or anything that `to_outcomes` reads. Rows of the split `test` are used if there are any,
-            else those of `val`; see `held_out`. Prompts that not every model has answered are left out.
+        outcomes: a `Matrix`, or anything that `Outcomes.read` reads. Rows of the split `test` are used if there are
+            any, else those of `val`; see `held_out`. Prompts that not every model has answered are left out.
         by: slices: the column `task` or `split` of the outcomes, or a mapping from prompt to the name of its slice.
         strong, weak: the pair of APGR and CPT; by default the model of the best mean score and the cheapest other.
         split: "test", "val" or "all" to overrule.

@@ -42,7 +42,7 @@ def held_out(outcomes: Any, models: list[str], split: str | None = None) -> Held
         raise OutcomesError([Violation("split", f"{split!r} is none", f"say one of {', '.join(SPLITS)}")])
     if isinstance(outcomes, Matrix):
         return HeldOut(_columns_of(outcomes, models), "the rows that were given", [], {})
-    rows = list(Outcomes.read(outcomes))
+    rows = list(Outcomes.of_log(outcomes))  # a repeated prompt may be in two splits; of one split the last row counts
     warnings: list[str] = []
     chosen, name = _chosen(rows, split, warnings)
     others = sorted({row.model for row in chosen} - set(models))

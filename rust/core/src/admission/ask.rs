@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::snapshot::Risk;
+
 /// The constraints of one request, after the policy's defaults. `None` is unstated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,9 @@ pub struct Ask {
     pub data_class: Option<Arc<str>>,
     /// Jurisdiction.
     pub jurisdiction: Option<Arc<str>>,
+    /// Risk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
     /// Only this model may serve, if one is named.
     pub model: Option<Arc<str>>,
     /// Length of the input.

@@ -14,12 +14,14 @@
 //!
 //! To add an aggregator: one file here with a function from replies to [`Verdict`], one line below, one binding.
 
+mod average;
 mod best_confidence;
 mod canonical;
 mod canonical_json;
 mod majority;
 mod verdict;
 
+pub use average::{Average, average};
 pub use best_confidence::best_confidence;
 pub use canonical::canonical;
 pub use majority::majority;

@@ -2,11 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Finished, Routed};
+use super::{Combined, Finished, Routed};
 use crate::Value;
 use crate::budget::Resource;
 use crate::leg::Leg;
 use crate::router::Basis;
+use crate::snapshot::PlanSpec;
 
 const NS_PER_MS: f64 = 1e6;
 
@@ -60,6 +61,7 @@ impl Finished {
         let routed = &self.routed;
         let legs = self.legs.iter().enumerate().map(|(at, leg)| self.leg_json(at, leg));
         json!({
+            "answer_id": self.id.to_string(),
             "snapshot": {"name": &*routed.snapshot.spec.name, "generation": routed.snapshot.generation, "digest": &*routed.snapshot.digest},
             "task": routed.request.ask.task.as_deref(),
             "account": &*routed.request.account,
@@ -67,6 +69,8 @@ impl Finished {
             "ending": self.ending.name(),
             "model": self.winning_leg().map(|leg| &*routed.snapshot.model(leg.model).id),
             "confidence": self.confidence(),
+            "combined": self.combined.as_ref().map(|combined| self.combined_json(combined)),
+            "withheld": self.withheld.map(|at| &*routed.snapshot.model(self.legs[at].model).id),
             "cost_usd": self.cost_nano_usd() as f64 / 1e9,
             "compute_ms": self.compute_ns() as f64 / NS_PER_MS,
             "overhead_ms": self.overhead_ns as f64 / NS_PER_MS,
@@ -75,6 +79,18 @@ impl Finished {
             "decision": routed.to_json(),
             "legs": legs.collect::<Vec<_>>(),
         })
+    }
+
+    fn combined_json(&self, combined: &Combined) -> Json {
+        let weights = match self.routed.plan() {
+            PlanSpec::Cascade { average, .. } => *average,
+            _ => None,
+        };
+        let label = match &combined.output {
+            Value::Text(label) => Some(&**label),
+            _ => None,
+        };
+        json!({"by": "average", "label": label, "confidence": combined.confidence, "weights": weights})
     }
 
     fn leg_json(&self, at: usize, leg: &Leg) -> Json {
@@ -92,7 +108,7 @@ impl Finished {
             "tier": model.tier.name(),
             "why": leg.why.name(),
             "outcome": leg.outcome.map(|outcome| outcome.name()),
-            "chosen": self.winner == Some(at),
+            "chosen": self.contributed(at),
             "confidence": leg.confidence(),
             "output": output,
             "fault": leg.fault.as_ref().map(|fault| fault.text()),

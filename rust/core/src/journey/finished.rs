@@ -1,14 +1,33 @@
 //! A request that is over: its answer and the attribution of everything that took part.
 
-use super::Routed;
+use super::{AnswerId, Routed};
 use crate::Value;
 use crate::budget::Resource;
 use crate::leg::{Leg, Outcome};
 use crate::plan::Ending;
 
+/// What the votes of the two legs of a cascade found together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Combined {
+    /// The label.
+    pub output: Value,
+    /// Its weighted mean probability.
+    pub confidence: f32,
+}
+
+/// How sure this answer is.
+pub(super) fn confidence_of(routed: &Routed, leg: &Leg, combined: Option<&Combined>) -> Option<f32> {
+    combined.map(|combined| combined.confidence).or_else(|| leg.confidence()).or_else(|| {
+        let ranked = routed.decision.ranked.iter().find(|ranked| ranked.model == leg.model)?;
+        routed.decision.basis.calibrated().then_some(ranked.confidence)
+    })
+}
+
 /// Everything that is known about a request when it is over. Immutable.
 #[derive(Debug)]
 pub struct Finished {
+    /// What feedback calls it.
+    pub id: AnswerId,
     /// The request and the decision.
     pub routed: Routed,
     /// Every leg that was started or refused by the budget.
@@ -17,6 +36,10 @@ pub struct Finished {
     pub ending: Ending,
     /// The leg whose reply is the answer.
     pub winner: Option<usize>,
+    /// The leg whose reply would have been the answer, but nobody was sure enough of it.
+    pub withheld: Option<usize>,
+    /// The answer, where two votes were taken together.
+    pub combined: Option<Combined>,
     /// When.
     pub ended_ns: u64,
     /// Time of the orchestration on the carrying thread: the wall's, which there is the processor's, but for handing a leg to a
@@ -29,7 +52,12 @@ pub struct Finished {
 impl Finished {
     /// The answer.
     pub fn output(&self) -> Option<&Value> {
-        self.winning_leg().and_then(|leg| leg.reply.as_ref()).map(|reply| &reply.output)
+        let leg = self.winning_leg()?;
+        self.combined.as_ref().map(|combined| &combined.output).or_else(|| Self::said(leg))
+    }
+
+    fn said(leg: &Leg) -> Option<&Value> {
+        leg.reply.as_ref().map(|reply| &reply.output)
     }
 
     /// The leg whose reply is the answer.
@@ -37,13 +65,17 @@ impl Finished {
         self.winner.map(|at| &self.legs[at])
     }
 
-    /// Answer confidence: the winner's leg confidence; without one the decision's, if that is calibrated and about the winner.
+    /// Answer confidence: that of the votes that were taken together, else the leg confidence of the winner (or of the reply that was
+    /// withheld); without one the decision's, if that is calibrated and about the same model.
     pub fn confidence(&self) -> Option<f32> {
-        let leg = self.winning_leg()?;
-        leg.confidence().or_else(|| {
-            let ranked = self.routed.decision.ranked.iter().find(|ranked| ranked.model == leg.model)?;
-            self.routed.decision.basis.calibrated().then_some(ranked.confidence)
-        })
+        let at = self.winner.or(self.withheld)?;
+        confidence_of(&self.routed, &self.legs[at], self.combined.as_ref())
+    }
+
+    /// Whether a leg's reply is part of the answer.
+    pub fn contributed(&self, at: usize) -> bool {
+        let voted = self.combined.is_some() && self.winner.is_some() && at < 2;
+        self.winner == Some(at) || voted
     }
 
     /// What all legs cost together.
@@ -77,6 +109,7 @@ impl Finished {
     pub fn timed_out(&self) -> bool {
         let in_a_leg = self.legs.iter().any(|leg| leg.outcome == Some(Outcome::TimedOut));
         self.winner.is_none()
+            && self.withheld.is_none()
             && !self.cancelled
             && (in_a_leg || self.legs.is_empty())
             && self.ended_ns >= self.routed.request.deadline_ns

@@ -2,11 +2,23 @@
 
 use std::sync::Arc;
 
-use super::{Effect, Finished, Input, Live, Refusal, Request, Routed, settle};
+use super::finished::confidence_of;
+use super::{Combined, Effect, Finished, Input, Live, Refusal, Request, Routed, settle};
+use crate::Value;
 use crate::budget::{AccountPath, Amounts};
 use crate::leg::{Fault, Leg, LegRole, Outcome, Reply, Turn, Usage, check};
 use crate::plan::{self, Ending, Situation, Start, Step};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{LowConfidence, Snapshot};
+
+/// How a journey ended, and when.
+#[derive(Debug)]
+struct End {
+    ending: Ending,
+    winner: Option<usize>,
+    withheld: Option<usize>,
+    combined: Option<Combined>,
+    at_ns: u64,
+}
 
 /// One request under way.
 #[derive(Debug)]
@@ -15,8 +27,8 @@ pub struct Journey {
     live: Arc<Live>,
     path: AccountPath,
     legs: Vec<Leg>,
-    /// How it ended, the winning leg, and when; `None` while it is under way.
-    end: Option<(Ending, Option<usize>, u64)>,
+    /// `None` while it is under way.
+    end: Option<End>,
     cancelled: bool,
 }
 
@@ -30,6 +42,11 @@ impl Journey {
     /// The legs so far.
     pub fn legs(&self) -> &[Leg] {
         &self.legs
+    }
+
+    /// The request and the decision.
+    pub fn routed(&self) -> &Routed {
+        &self.routed
     }
 
     /// Whether it is over.
@@ -173,8 +190,37 @@ impl Journey {
                 effects.push(Effect::CancelLeg { leg: at });
             }
         }
-        self.end = Some((ending, winner, now_ns));
+        self.end = Some(self.judged(ending, winner, now_ns));
         effects.push(Effect::Finish);
+    }
+
+    /// What the plan came to, votes taken together, and withheld if it is not sure enough.
+    fn judged(&self, ending: Ending, winner: Option<usize>, at_ns: u64) -> End {
+        let routed = &self.routed;
+        let combined = plan::combined(routed.plan(), &self.legs, ending).map(|average| {
+            let says = |leg: &Leg| match leg.reply.as_ref().map(|reply| &reply.output) {
+                Some(Value::Text(text)) => *text == average.label,
+                _ => false,
+            };
+            let winner = self.legs.iter().rposition(says).or(winner);
+            (winner, Combined { output: Value::Text(average.label), confidence: average.probability })
+        });
+        let (winner, combined) = match combined {
+            Some((winner, combined)) => (winner, Some(combined)),
+            None => (winner, None),
+        };
+        let end = End { ending, winner, withheld: None, combined, at_ns };
+        let Some((doubt, at)) = routed.doubt().zip(winner) else { return end };
+        let confidence = confidence_of(routed, &self.legs[at], end.combined.as_ref());
+        // Who does not say how sure it is does not pass: silence is not confidence.
+        if confidence.is_some_and(|confidence| confidence >= doubt.answer_confidence) {
+            return end;
+        }
+        let ending = match doubt.fail {
+            LowConfidence::Closed => Ending::FailedClosed,
+            LowConfidence::Abstain => Ending::Abstained,
+        };
+        End { ending, winner: None, withheld: Some(at), ..end }
     }
 
     fn end_leg(&mut self, at: usize, outcome: Outcome, now_ns: u64) {
@@ -187,10 +233,23 @@ impl Journey {
     /// What is left when it is over; `None` while it is under way. `overhead_ns` is the processor time that the orchestration
     /// itself took, as the carrier measured it.
     pub fn finished(self, overhead_ns: u64) -> Option<Arc<Finished>> {
-        let (ending, winner, ended_ns) = self.end?;
+        let End { ending, winner, withheld, combined, at_ns: ended_ns } = self.end?;
         let live = Arc::clone(&self.live);
         let Self { routed, legs, cancelled, .. } = self;
-        let finished = Arc::new(Finished { routed, legs, ending, winner, ended_ns, overhead_ns, cancelled });
+        let id = live.feedback.receive(&routed, &legs, winner, ending, ended_ns);
+        let finished = Finished {
+            id,
+            routed,
+            legs,
+            ending,
+            winner,
+            withheld,
+            combined,
+            ended_ns,
+            overhead_ns,
+            cancelled,
+        };
+        let finished = Arc::new(finished);
         settle::request(&live, &finished);
         Some(finished)
     }

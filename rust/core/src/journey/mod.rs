@@ -15,6 +15,7 @@
 
 mod attribution;
 mod effect;
+mod feedback;
 mod finished;
 mod machine;
 mod record;
@@ -23,11 +24,12 @@ mod routed;
 mod settle;
 
 pub use effect::{Effect, Input};
-pub use finished::Finished;
+pub use feedback::{AnswerId, Feedback, FeedbackCounts, FeedbackError, FeedbackRow, Graded, RankedRow};
+pub use finished::{Combined, Finished};
 pub use machine::Journey;
 pub use record::{DecisionRecord, ReplayError, replay};
 pub use request::{Refusal, Request};
 pub use routed::{Chooser, Routed};
 
-/// The live state of a process whose events are finished requests.
-pub type Live = crate::snapshot::Live<std::sync::Arc<Finished>>;
+/// The live state of a process whose events are finished requests, and whose answers wait for feedback.
+pub type Live = crate::snapshot::Live<std::sync::Arc<Finished>, Feedback>;

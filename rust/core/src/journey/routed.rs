@@ -6,7 +6,7 @@ use super::{Live, Refusal, Request};
 use crate::admission::{Ask, Clause, Verdict, admit};
 use crate::budget::{AccountPath, Amounts, Limits, Resource};
 use crate::router::{Decision, Inputs, decide};
-use crate::snapshot::{Inferred, Mask, PlanSpec, Snapshot};
+use crate::snapshot::{Doubt, Inferred, Mask, PlanSpec, Snapshot};
 use crate::text::Features;
 
 /// Reads the task of a request that states none, and puts it into `ask` unless the intent model abstains.
@@ -29,6 +29,7 @@ pub(super) fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
     fill(&mut ask.language, &defaults.language);
     fill(&mut ask.data_class, &defaults.data_class);
     fill(&mut ask.jurisdiction, &defaults.jurisdiction);
+    ask.risk.get_or_insert(defaults.risk);
     ask
 }
 
@@ -110,6 +111,11 @@ impl Routed {
         }
     }
 
+    /// How sure its answer has to be.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.snapshot.doubt(self.request.ask.task.as_deref())
+    }
+
     /// The plan that carries the request out.
     pub fn plan(&self) -> &PlanSpec {
         self.snapshot.plan(self.request.ask.task.as_deref())
@@ -168,9 +174,12 @@ impl Chooser {
     }
 }
 
-/// Whether the plan begins with the first in rank.
+/// Whether the plan begins with the first in rank, and the risk lets another model be tried.
 fn explores(snapshot: &Snapshot, ask: &Ask) -> bool {
-    !matches!(snapshot.plan(ask.task.as_deref()), PlanSpec::Cascade { .. })
+    let plan = snapshot.plan(ask.task.as_deref());
+    let begins_with_the_first =
+        !matches!(plan, PlanSpec::Cascade { .. } | PlanSpec::Direct { model: Some(_), .. });
+    begins_with_the_first && snapshot.spec.routing.explores(ask.risk.unwrap_or_default())
 }
 
 /// A request that nobody may serve.

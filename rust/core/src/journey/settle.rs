@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Finished, Live, Request};
 use crate::budget::{Amounts, CounterKey, Resource, Tally};
 use crate::leg::{Leg, Outcome, Turn, Usage};
+use crate::plan::Ending;
 use crate::snapshot::Snapshot;
 
 const OVERHEAD: &str = "overhead";
@@ -77,11 +78,12 @@ pub(super) fn request(live: &Live, finished: &Arc<Finished>) {
         task: request.ask.task.clone().unwrap_or_else(|| "".into()),
         role: OVERHEAD,
     };
-    let answered = u64::from(finished.winner.is_some());
+    // Who abstains, as it was told to, has done its work.
+    let done = finished.winner.is_some() || finished.ending == Ending::Abstained;
     let tally = Tally {
         calls: 1,
-        ok: answered,
-        failed: u64::from(finished.winner.is_none() && !finished.cancelled),
+        ok: u64::from(done),
+        failed: u64::from(!done && !finished.cancelled),
         cancelled: u64::from(finished.cancelled),
         compute_ns: finished.overhead_ns,
         latency_ns: finished.ended_ns.saturating_sub(request.started_ns),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Outcome;
-use crate::Value;
+use crate::{Value, Votes};
 
 /// What a call used, as far as the member knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,12 +27,14 @@ pub struct Reply {
     pub usage: Usage,
     /// Why a server says that it stopped writing (`stop`, `length`, `tool_calls`), if it does.
     pub finish_reason: Option<Arc<str>>,
+    /// What it thinks of every label, when a plan asked for that.
+    pub votes: Option<Box<Votes>>,
 }
 
 impl From<Value> for Reply {
     /// An output of which nothing else is known.
     fn from(output: Value) -> Self {
-        Self { output, confidence: None, usage: Usage::default(), finish_reason: None }
+        Self { output, confidence: None, usage: Usage::default(), finish_reason: None, votes: None }
     }
 }
 

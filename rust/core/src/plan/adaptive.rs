@@ -15,7 +15,7 @@ pub(super) fn next(
 ) -> Step {
     let ranked = &situation.decision.ranked;
     if situation.decision.chosen().confidence >= decision_confidence || ranked.len() < 2 {
-        return direct::next(max_fallbacks, situation);
+        return direct::next(max_fallbacks, None, situation);
     }
     let legs = situation.legs;
     if legs.is_empty() {

@@ -1,11 +1,13 @@
-//! The best model; on failure the next, a bounded number of times.
+//! The best model, or the one that the plan names; on failure the next, a bounded number of times.
 
 use super::{Ending, Situation, Start, Step};
 use crate::leg::Why;
+use crate::snapshot::ModelIndex;
 
-pub(super) fn next(max_fallbacks: u8, situation: &Situation<'_>) -> Step {
+pub(super) fn next(max_fallbacks: u8, named: Option<ModelIndex>, situation: &Situation<'_>) -> Step {
     let Some(last) = situation.legs.last() else {
-        let model = situation.decision.chosen().model;
+        let named = named.filter(|model| situation.open(*model));
+        let model = named.unwrap_or_else(|| situation.decision.chosen().model);
         return Step::Start(vec![Start { model, why: Why::Best }]);
     };
     if last.running() {

@@ -63,6 +63,10 @@ pub enum Ending {
     NobodyToEscalateTo,
     /// The first stage was not sure enough, but the second cannot be paid: the first reply stands.
     NotAfforded,
+    /// Nobody was sure enough, and the policy wants an error then.
+    FailedClosed,
+    /// Nobody was sure enough, and the policy wants no answer then.
+    Abstained,
     /// Two models answered and the surer reply was taken.
     Selected,
     /// Nobody gave a usable reply.
@@ -80,6 +84,8 @@ impl Ending {
             Ending::EscalationFailed => "escalation_failed",
             Ending::NobodyToEscalateTo => "nobody_to_escalate_to",
             Ending::NotAfforded => "not_afforded",
+            Ending::FailedClosed => "failed_closed",
+            Ending::Abstained => "abstained",
             Ending::Selected => "selected",
             Ending::Failed => "failed",
         }

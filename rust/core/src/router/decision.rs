@@ -80,6 +80,15 @@ impl NotChosen {
     }
 }
 
+/// What feedback on the answer will be set against, where the router learns on line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The context of [`crate::snapshot::RouterWeights::context`].
+    pub context: Vec<f32>,
+    /// P(good) of each column of the router as it was fitted, before anything that was learned since.
+    pub fitted: Vec<f32>,
+}
+
 /// Ranked models, and the exact chance with which the first one was chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -91,6 +100,8 @@ pub struct Decision {
     pub propensity: f64,
     /// Whether exploration overrode the ranking.
     pub explored: bool,
+    /// Only where the router learns on line.
+    pub evidence: Option<Arc<Evidence>>,
 }
 
 impl Decision {

@@ -61,6 +61,7 @@ mod tests {
             basis: Basis::Rules(None),
             propensity: 1.0,
             explored: false,
+            evidence: None,
         }
     }
 

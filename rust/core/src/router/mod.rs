@@ -9,9 +9,10 @@
 mod decide;
 mod decision;
 mod exploration;
+pub mod online;
 mod rank;
 mod rules;
 mod score;
 
 pub use decide::{Inputs, decide};
-pub use decision::{Basis, Decision, NotChosen, Ranked};
+pub use decision::{Basis, Decision, Evidence, NotChosen, Ranked};

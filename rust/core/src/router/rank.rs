@@ -8,12 +8,13 @@ use super::score::Scored;
 use crate::snapshot::{Objective, Snapshot};
 
 pub(super) fn rank(snapshot: &Snapshot, scored: Scored) -> Decision {
-    let Scored { models, basis, preferred } = scored;
+    let Scored { models, basis, preferred, evidence } = scored;
     let routing = &snapshot.spec.routing;
     let order = Order {
         snapshot,
         target: routing.min_decision_confidence,
         weight: routing.cost_weight_per_usd,
+        latency_weight: routing.latency_weight_per_ms,
         objective: routing.objective,
         doubtful: !basis.calibrated(),
     };
@@ -33,7 +34,7 @@ pub(super) fn rank(snapshot: &Snapshot, scored: Scored) -> Decision {
             other.not_chosen = Some(reason);
         }
     }
-    Decision { ranked, basis: Basis::clone(&basis), propensity: 1.0, explored: false }
+    Decision { ranked, basis: Basis::clone(&basis), propensity: 1.0, explored: false, evidence }
 }
 
 /// Sorts ascending, best first: what decides most often (four flags and the first criterion), then the other criteria.
@@ -46,6 +47,7 @@ struct Order<'s> {
     snapshot: &'s Snapshot,
     target: f32,
     weight: f64,
+    latency_weight: f64,
     objective: Objective,
     doubtful: bool,
 }
@@ -75,7 +77,10 @@ impl Order<'_> {
     }
 
     fn utility(&self, ranked: &Ranked) -> f64 {
-        f64::from(ranked.confidence) - self.weight * ranked.expected_nano_usd as f64 / 1e9
+        let worth = f64::from(ranked.confidence) - self.weight * ranked.expected_nano_usd as f64 / 1e9;
+        let facts = &self.snapshot.ranking[usize::from(ranked.model)];
+        let expected_ms = ranked.learned_latency_ms.map_or(facts.expected_latency_ms, f64::from);
+        worth - self.latency_weight * expected_ms
     }
 
     fn is_fallback(&self, ranked: &Ranked) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decide::Inputs;
-use super::decision::{Basis, Ranked};
+use super::decision::{Basis, Evidence, Ranked};
 use super::rules;
 use crate::snapshot::{Expected, Mask, ModelIndex, RouterWeights, Snapshot};
 
@@ -12,6 +12,7 @@ pub(super) struct Scored {
     pub(super) models: Vec<Ranked>,
     pub(super) basis: Basis,
     pub(super) preferred: Mask,
+    pub(super) evidence: Option<Arc<Evidence>>,
 }
 
 pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
@@ -40,11 +41,23 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
         }
         let preferred = rule.map_or(Mask::EMPTY, |rule| rules::preferred(snapshot, rule, eligible));
         let name = rule.filter(|_| !preferred.is_empty()).map(|rule| Arc::clone(&rule.name));
-        return Scored { models, basis: Basis::Rules(name), preferred };
+        return Scored { models, basis: Basis::Rules(name), preferred, evidence: None };
     };
     let (mut basis, mut scores) = (Vec::new(), vec![0.0; weights.models().len()]);
     weights.basis_into(inputs.features, &mut basis);
-    weights.scores_into(&basis, &mut scores);
+    let evidence = if snapshot.spec.routing.learning.enabled {
+        // Feedback will be set against the fit, not against what was learned since: that is what it corrects.
+        weights.fitted_into(&basis, &mut scores);
+        let context = weights.context(&basis, &scores);
+        let fitted = scores.clone();
+        if let Some(corrections) = weights.corrections() {
+            corrections.correct(&context, &mut scores);
+        }
+        Some(Arc::new(Evidence { context, fitted }))
+    } else {
+        weights.scores_into(&basis, &mut scores);
+        None
+    };
     for ranked in &mut models {
         if let Some(column) = snapshot.router_columns[usize::from(ranked.model)] {
             ranked.confidence = scores[column];
@@ -53,7 +66,7 @@ pub(super) fn score(snapshot: &Snapshot, inputs: &Inputs<'_>) -> Scored {
     if weights.expects() {
         learn_expectations(snapshot, weights, &basis, &mut models);
     }
-    Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Mask::EMPTY }
+    Scored { models, basis: Basis::Learned(Arc::clone(weights.digest())), preferred: Mask::EMPTY, evidence }
 }
 
 /// What calls cost and how long they take, for this prompt, where the router has learned it. A manifest's figures are for any

@@ -21,6 +21,8 @@ pub struct RankingFacts {
     pub tier: Tier,
     /// Whether doubt goes to it.
     pub is_fallback: bool,
+    /// Expected latency; 0 where nobody stated one.
+    pub expected_latency_ms: f64,
 }
 
 impl RankingFacts {
@@ -33,6 +35,7 @@ impl RankingFacts {
             expected_compute_us: model.expected_compute_us(),
             tier: model.tier,
             is_fallback: model.role == Role::Fallback,
+            expected_latency_ms: model.expected_latency_ms.unwrap_or(0.0),
         }
     }
 

@@ -30,9 +30,9 @@ impl Savings {
     }
 }
 
-/// The live state of a process. `E` is what an event holds: the journey room says.
+/// The live state of a process. `E` is what an event holds, `F` what feedback is about: the journey room says.
 #[derive(Debug)]
-pub struct Live<E> {
+pub struct Live<E, F> {
     /// Who may spend how much.
     pub accounts: Accounts,
     /// Who has spent what.
@@ -41,9 +41,11 @@ pub struct Live<E> {
     pub events: EventQueue<E>,
     /// Against always the baseline.
     pub savings: Savings,
+    /// Answers that wait for feedback, and what it taught.
+    pub feedback: F,
 }
 
-impl<E> Live<E> {
+impl<E, F: Default> Live<E, F> {
     /// Nothing spent, nothing happened.
     pub fn new() -> Self {
         Self {
@@ -51,6 +53,7 @@ impl<E> Live<E> {
             counters: Counters::default(),
             events: EventQueue::new(0),
             savings: Savings::default(),
+            feedback: F::default(),
         }
     }
 
@@ -71,7 +74,7 @@ impl<E> Live<E> {
     }
 }
 
-impl<E> Default for Live<E> {
+impl<E, F: Default> Default for Live<E, F> {
     fn default() -> Self {
         Self::new()
     }

@@ -21,11 +21,12 @@ pub use intent::{Abstention, Inferred, Intent, IntentError, IntentWeights};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
-pub use population::{Snapshot, SnapshotError, Weights};
+pub use population::{MOST_CONTEXT, Snapshot, SnapshotError, Weights};
 pub use router_weights::{
-    Block, Calibration, Contributions, Expected, FactoredParts, Group, Heads, LogHeads, MAX_BASIS,
-    MAX_PROJECTION, ModelHead, Platt, RouterWeights, RouterWeightsError,
+    Block, Calibration, Contributions, Corrections, Expected, FactoredParts, Group, Heads, LogHeads,
+    MAX_BASIS, MAX_PROJECTION, ModelHead, NamedBlock, Platt, RouterWeights, RouterWeightsError,
 };
 pub use spec::{
-    AccountSpec, Conditions, Defaults, IntentSpec, LogText, Objective, PlanSpec, Routing, Rule, SnapshotSpec,
+    AccountSpec, Conditions, Defaults, Doubt, IntentSpec, Learning, LogText, LowConfidence, Objective,
+    PlanSpec, Risk, Routing, Rule, SnapshotSpec,
 };

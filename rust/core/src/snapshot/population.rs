@@ -7,13 +7,16 @@ use sha2::{Digest, Sha256};
 
 use super::facts::worst_of;
 use super::{
-    Intent, IntentWeights, MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights,
+    Doubt, Intent, IntentWeights, MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights,
     SnapshotSpec, Stage, WorstCase,
 };
 use crate::budget::Resource;
 use crate::text::{Extractor, ExtractorError, StaticEmbedding};
 
 const ANY: &str = "any";
+
+/// The longest context that anything is learned over on line: what a model's feedback teaches takes 8 bytes times its square.
+pub const MOST_CONTEXT: usize = 576;
 
 /// A spec that cannot be compiled. The control plane says so first and better; this is the last gate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +37,9 @@ pub enum SnapshotError {
         /// How many there are.
         models: usize,
     },
+    /// Votes cannot be weighed with these.
+    #[error("a cascade averages with the weights {0}; none may be below 0 and one has to be above")]
+    Weights(String),
     /// An id that two models have.
     #[error("two models are called {0}")]
     Duplicate(Arc<str>),
@@ -69,6 +75,9 @@ pub enum SnapshotError {
         /// Digest of the weights.
         found: Option<Arc<str>>,
     },
+    /// Learning over so long a context would take too much memory.
+    #[error("learning on line needs a context of at most {MOST_CONTEXT} numbers, this router's has {0}")]
+    LearningContext(usize),
     /// The features cannot be extracted.
     #[error("the feature spec is not valid: {0}")]
     Features(String),
@@ -132,7 +141,7 @@ pub struct Weights {
 }
 
 /// One compiled population. Immutable; shared by every request that started under it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// What it was compiled from.
     pub spec: SnapshotSpec,
@@ -229,6 +238,11 @@ impl Snapshot {
             let (router, population) = (weights.extractor().spec().digest(), spec.features.digest());
             return Err(SnapshotError::FeatureMismatch { router, population });
         }
+        if let Some(weights) = router.as_ref().filter(|_| spec.routing.learning.enabled)
+            && weights.context_dimensions() > MOST_CONTEXT
+        {
+            return Err(SnapshotError::LearningContext(weights.context_dimensions()));
+        }
         check_intent(&spec, intent.as_ref())?;
         let of_router = router.as_ref().and_then(|weights| weights.extractor().embedding());
         let of_intent = || intent.as_ref().and_then(|weights| weights.extractor().embedding());
@@ -284,6 +298,12 @@ impl Snapshot {
             .fold(self.answering, |mask, more| mask.and(more))
     }
 
+    /// The same population under weights that learned something: another generation with another digest.
+    pub fn relearned(&self, router: RouterWeights, generation: u64) -> Result<Self, SnapshotError> {
+        let digest = digest(&self.spec, Some(&router))?;
+        Ok(Self { generation, digest, router: Some(router), ..self.clone() })
+    }
+
     /// The model at a position.
     pub fn model(&self, index: ModelIndex) -> &Model {
         &self.spec.models[usize::from(index)]
@@ -297,6 +317,14 @@ impl Snapshot {
         // A name whose only versions do not serve still names them: their reason is the stage, not that nobody asked.
         let any_stage = || models.iter().position(|m| m.name.as_ref() == name);
         by_id.or_else(by_name).or_else(any_stage).map(|at| at as ModelIndex)
+    }
+
+    /// How sure an answer of a task has to be, if its plan says so.
+    pub fn doubt(&self, task: Option<&str>) -> Option<Doubt> {
+        match task.filter(|task| self.spec.plans.contains_key(*task)) {
+            Some(task) => self.spec.doubts.get(task).copied(),
+            None => self.spec.default_doubt,
+        }
     }
 
     /// The plan of a task.
@@ -347,9 +375,19 @@ fn check(spec: &SnapshotSpec) -> Result<(), SnapshotError> {
         named(&format!("rule {}", rule.name), rule.model)?;
     }
     for plan in spec.plans.values().chain([&spec.default_plan]) {
-        if let PlanSpec::Cascade { first, then, .. } = plan {
-            named("a cascade", *first)?;
-            named("a cascade", *then)?;
+        match plan {
+            PlanSpec::Direct { model, .. } => named("a direct plan", *model)?,
+            PlanSpec::Cascade { first, then, average, .. } => {
+                named("a cascade", *first)?;
+                named("a cascade", *then)?;
+                let sound = |weights: &[f64; 2]| {
+                    weights.iter().all(|w| w.is_finite() && *w >= 0.0) && weights.iter().sum::<f64>() > 0.0
+                };
+                if let Some(weights) = average.filter(|weights| !sound(weights)) {
+                    return Err(SnapshotError::Weights(format!("{weights:?}")));
+                }
+            }
+            PlanSpec::Adaptive { .. } => {}
         }
     }
     for (account, limits) in &spec.accounts {

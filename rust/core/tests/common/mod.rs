@@ -20,8 +20,8 @@ use ecology_core::admission::Ask;
 use ecology_core::journey::Request;
 use ecology_core::leg::{Reply, Usage};
 use ecology_core::snapshot::{
-    Defaults, DigestKind, LogText, Model, Objective, PlanSpec, Platt, Price, Role, RouterWeights, Routing,
-    Snapshot, SnapshotSpec, Stage, Tier,
+    Defaults, DigestKind, Learning, LogText, Model, Objective, PlanSpec, Platt, Price, Risk, Role,
+    RouterWeights, Routing, Snapshot, SnapshotSpec, Stage, Tier,
 };
 use ecology_core::text::{FeatureSpec, Features, Signals, WeightTable};
 
@@ -83,12 +83,17 @@ pub(crate) fn spec(models: Vec<Model>) -> SnapshotSpec {
             objective: Objective::Cheapest,
             min_decision_confidence: 0.7,
             cost_weight_per_usd: 0.0,
+            latency_weight_per_ms: 0.0,
             exploration_floor: 0.0,
+            explore_up_to_risk: Some(Risk::Low),
+            learning: Learning::default(),
             rules: Vec::new(),
         },
         intent: None,
         plans: BTreeMap::new(),
-        default_plan: PlanSpec::Direct { max_fallbacks: 0 },
+        default_plan: PlanSpec::Direct { max_fallbacks: 0, model: None },
+        doubts: BTreeMap::new(),
+        default_doubt: None,
         accounts: BTreeMap::new(),
         baseline: None,
         log_text: LogText::Features,

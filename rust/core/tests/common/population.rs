@@ -6,8 +6,8 @@ use ecology_core::admission::Ask;
 use ecology_core::budget::{Limits, Resource};
 use ecology_core::journey::Request;
 use ecology_core::snapshot::{
-    Conditions, Model, ModelIndex, Objective, PlanSpec, Price, Role, Rule, Snapshot, SnapshotSpec, Stage,
-    Tier,
+    Conditions, Doubt, LowConfidence, Model, ModelIndex, Objective, PlanSpec, Price, Risk, Role, Rule,
+    Snapshot, SnapshotSpec, Stage, Tier,
 };
 
 use super::chance::Chance;
@@ -59,8 +59,16 @@ pub(crate) fn random_plan(chance: &mut Chance, models: usize) -> PlanSpec {
     let max_fallbacks = chance.below(4) as u8;
     let threshold = *chance.pick(&[0.0, 0.5, 0.9, 1.0]);
     match chance.below(3) {
-        0 => PlanSpec::Direct { max_fallbacks },
-        1 => PlanSpec::Cascade { first: named(chance), then: named(chance), leg_confidence: threshold },
+        0 => PlanSpec::Direct { max_fallbacks, model: named(chance) },
+        1 => {
+            let weights = [chance.unit(), chance.unit() + 0.01];
+            PlanSpec::Cascade {
+                first: named(chance),
+                then: named(chance),
+                leg_confidence: threshold,
+                average: chance.percent(50).then_some(weights),
+            }
+        }
         _ => {
             let coalition = 2 + chance.below(3) as u8;
             PlanSpec::Adaptive { decision_confidence: threshold, coalition, max_fallbacks }
@@ -68,16 +76,32 @@ pub(crate) fn random_plan(chance: &mut Chance, models: usize) -> PlanSpec {
     }
 }
 
+fn random_doubt(chance: &mut Chance) -> Option<Doubt> {
+    let fail = *chance.pick(&[LowConfidence::Closed, LowConfidence::Abstain]);
+    let answer_confidence = *chance.pick(&[0.0, 0.5, 0.9, 1.0]);
+    chance.percent(20).then_some(Doubt { answer_confidence, fail })
+}
+
 /// A population with plans, rules, limits and exploration.
 pub(crate) fn random_spec(chance: &mut Chance, models: usize) -> SnapshotSpec {
     let mut spec = spec((0..models).map(|at| random_model(chance, at, models)).collect());
     spec.default_plan = random_plan(chance, models);
     spec.plans = ["sort", "write"].map(|task| (task.into(), random_plan(chance, models))).into();
+    spec.default_doubt = random_doubt(chance);
+    spec.doubts = ["sort", "write"]
+        .into_iter()
+        .filter_map(|task| random_doubt(chance).map(|doubt| (task.into(), doubt)))
+        .collect();
     spec.baseline = chance.percent(50).then(|| chance.below(models as u64) as ModelIndex);
     spec.routing.objective = *chance.pick(&[Objective::Cheapest, Objective::Utility]);
     spec.routing.cost_weight_per_usd = *chance.pick(&[0.0, 1e5]);
+    spec.routing.latency_weight_per_ms = *chance.pick(&[0.0, 1e-3]);
     spec.routing.min_decision_confidence = *chance.pick(&[0.3, 0.7, 0.9]);
     spec.routing.exploration_floor = *chance.pick(&[0.0, 0.0, 0.02, 0.2]);
+    spec.routing.explore_up_to_risk =
+        *chance.pick(&[None, Some(Risk::Low), Some(Risk::High), Some(Risk::High)]);
+    spec.routing.learning.enabled = chance.percent(30);
+    spec.defaults.risk = *chance.pick(&[Risk::Low, Risk::Low, Risk::Medium]);
     if chance.percent(40) {
         let when = Conditions { min_complexity: Some(0.5), ..Conditions::default() };
         let model = chance.percent(50).then(|| chance.below(models as u64) as ModelIndex);
@@ -116,6 +140,7 @@ pub(crate) fn random_ask(chance: &mut Chance, models: usize) -> Ask {
         modality: maybe(chance, &["text", "image"]),
         data_class: maybe(chance, &["public", "personal"]),
         jurisdiction: maybe(chance, &["eu", "br"]),
+        risk: chance.percent(30).then(|| *chance.pick(&Risk::ALL)),
         model: chance.percent(10).then(|| {
             let name = format!("m{}", chance.below(models as u64 + 1));
             if chance.percent(50) { name.into() } else { format!("{name}@1").into() }

@@ -7,10 +7,10 @@ use ecology_core::budget::Amounts;
 use ecology_core::journey::{Effect, Finished, Input, Journey, Live, Refusal, Request};
 use ecology_core::leg::{Fault, Leg, Outcome, Reply, Usage};
 use ecology_core::snapshot::{Model, Snapshot};
-use ecology_core::{Tensor, Value};
+use ecology_core::{Tensor, Value, Votes};
 
-use super::MS;
 use super::chance::Chance;
+use super::{MS, words};
 
 /// A request that was carried out.
 pub(crate) struct Ride {
@@ -58,7 +58,29 @@ fn random_result(chance: &mut Chance) -> Result<Reply, Fault> {
         tokens_out: chance.percent(50).then(|| chance.below(300)),
         compute_ns: if chance.percent(70) { chance.below(5 * MS) } else { 0 },
     };
-    Ok(Reply { confidence, usage, ..output.into() })
+    let votes = chance.percent(60).then(|| random_votes(chance));
+    Ok(Reply { confidence, usage, votes, ..output.into() })
+}
+
+/// A distribution over the two labels, in either order, or one label more; now and then none.
+fn random_votes(chance: &mut Chance) -> Box<Votes> {
+    let names: &[&str] = match chance.below(12) {
+        0 => &["yes", "no", "perhaps"],
+        1 => &["no"],
+        2 | 3 => &["no", "yes"],
+        _ => &["yes", "no"],
+    };
+    let labels: Vec<Arc<str>> = words(names);
+    let share = chance.unit() as f32;
+    let mut probabilities = vec![share, 1.0 - share, 0.0][..names.len()].to_vec();
+    match chance.below(20) {
+        0 => probabilities[0] = f32::NAN,
+        1 => probabilities[0] = 1.5,
+        2 => probabilities.push(0.0),
+        3 => probabilities = vec![0.6; names.len()],
+        _ => {}
+    }
+    Box::new(Votes { labels: labels.into(), probabilities })
 }
 
 /// What the outcome of such a result has to be, in plain code.
@@ -81,7 +103,15 @@ fn expected(result: &Result<Reply, Fault>, model: &Model, late: bool) -> Outcome
         Value::Json(_) => model.labels.is_empty(),
         Value::Vector(tensor) => model.labels.is_empty() && tensor.data.iter().all(|x| x.is_finite()),
     };
-    if sure && promised { Outcome::Ok } else { Outcome::BadOutput }
+    let voted = reply.votes.as_ref().is_none_or(|votes| {
+        let numbers = votes.probabilities.iter().all(|p| *p >= 0.0 && *p <= 1.0);
+        let known = |label: &Arc<str>| model.labels.is_empty() || model.labels.contains(label);
+        numbers
+            && votes.probabilities.len() == votes.labels.len()
+            && votes.probabilities.iter().sum::<f32>() <= 1.001
+            && votes.labels.iter().all(known)
+    });
+    if sure && promised && voted { Outcome::Ok } else { Outcome::BadOutput }
 }
 
 /// When such a leg comes back, and with what; nothing if it hangs, twice if it stutters.

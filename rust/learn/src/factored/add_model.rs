@@ -6,40 +6,35 @@ use rayon::prelude::*;
 use super::fit::calibrated;
 use super::gram::Basis;
 use super::judge::raw;
-use super::parts::Factored;
 use super::ridge::Ridge;
-use crate::{LearnError, Rows};
+use crate::LearnError;
 
 const PENALTIES: [f64; 4] = [3.0, 30.0, 300.0, 3_000.0];
 
-/// The head (its bias last) and calibration of a model that came later, from its scores on train and validation rows, all in
-/// [0, 1]. Nothing else of the router changes: the decisions between the others stay bit for bit.
+/// The head (its bias last) and calibration of a model that came later, from φ `[rows][width]` and its scores in [0, 1] (NaN where not
+/// observed) on train and validation rows. Nothing else of the router changes: the decisions between the others stay bit for bit.
 ///
 /// The penalty is chosen on validation rows. Rows must not be those that the projection was fitted on, as far as that is possible:
 /// z of a row that it was fitted on is surer than z of a new one.
 pub fn fit_new_head(
-    router: &Factored,
-    train: (&Rows, &[f32]),
-    validation: (&Rows, &[f32]),
+    width: usize,
+    train: (&[f32], &[f32]),
+    validation: (&[f32], &[f32]),
 ) -> Result<(Vec<f32>, Calibration), LearnError> {
-    let width =
-        router.projected() + router.groups.iter().map(|group| group.heads.bias.len()).sum::<usize>() + 1;
-    let basis = |rows: &Rows| -> Basis {
-        let row = |row: usize| {
-            let mut phi = router.basis(rows, row);
-            phi.push(1.0);
-            phi
-        };
-        Basis { width, numbers: (0..rows.len()).into_par_iter().flat_map_iter(row).collect() }
+    let basis = |(numbers, targets): (&[f32], &[f32])| {
+        if targets.len().checked_mul(width) != Some(numbers.len()) {
+            let expected = targets.len().saturating_mul(width);
+            return Err(LearnError::Shape { what: "φ", expected, found: numbers.len() });
+        }
+        crate::logistic::check_targets(targets, targets.len(), 1)?;
+        let row = |phi: &[f32]| phi.iter().copied().chain([1.0]).collect::<Vec<f32>>();
+        Ok(Basis { width: width + 1, numbers: numbers.par_chunks(width.max(1)).flat_map_iter(row).collect() })
     };
-    for (rows, targets) in [train, validation] {
-        rows.check(router.projection.weights.len() / router.projected().max(1))?;
-        crate::logistic::check_targets(targets, rows.len(), 1)?;
-    }
+    let (phi, phi_validation) = (basis(train)?, basis(validation)?);
+    let width = width + 1;
     if train.1.iter().all(|target| target.is_nan()) {
         return Err(LearnError::NothingObserved { column: 0 });
     }
-    let (phi, phi_validation) = (basis(train.0), basis(validation.0));
     let ridge = Ridge::of(&phi, train.1, 1, &vec![0; train.1.len()], 1);
     let solve = |penalty: &f64| {
         let mut penalties = vec![*penalty; width];

@@ -4,6 +4,7 @@
 //! on a third nothing beats the mean. All forms are heads on parts of one φ, so all are tried, on rows that were not fitted on,
 //! and the simplest one that is as good as the best within noise is kept.
 
+use super::blend::blend;
 use super::gram::Basis;
 use super::judge::{Judge, difference};
 use super::observed::Observed;
@@ -15,19 +16,25 @@ use super::value::gain;
 /// Penalties on numbers of z, which have deviation 1.
 const ON_Z: [f64; 4] = [10.0, 100.0, 1_000.0, 10_000.0];
 /// Penalties on numbers of groups: pseudo-counts of a place.
-const ON_GROUPS: [f64; 3] = [3.0, 30.0, 300.0];
+const ON_GROUPS: [f64; 3] = [3.0, 10.0, 30.0];
+/// For forms of many numbers, which take long: those that were best for such forms.
+const MANY: usize = 150;
+const ON_Z_OF_MANY: [f64; 2] = [300.0, 3_000.0];
+const ON_GROUPS_OF_MANY: [f64; 2] = [10.0, 30.0];
 /// How much stronger a head is held towards the mean over models than towards 0.
 const POOLED: [f64; 2] = [3.0, 30.0];
 const RANKS: [usize; 3] = [1, 2, 4];
 /// More models than this are not reduced to few directions: it would take longer than it gains.
 const MOST_FOR_RANK: usize = 256;
 /// Within so many standard errors of the best, the simpler one is kept.
-const NOISE: f64 = 1.0;
+const NOISE: f64 = 0.5;
+/// Forms that are blended: each reads something of its own.
+const EXPERTS: [&str; 5] = ["success", "difference", "niche", "prototypes", "embedding"];
 
 /// One form that was tried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// `means`, `success`, `difference`, `niche`, `prototypes`, `places`, `embedding`, `tasks`, `stack`, `pooled`, `low rank`.
+    /// `blend`, `means`, `success`, `difference`, `niche`, `prototypes`, `places`, `embedding`, `tasks`, `stack`, `pooled`, `low rank`.
     pub name: String,
     /// Numbers of φ that its heads read.
     pub numbers: usize,
@@ -63,6 +70,8 @@ pub(super) struct Chosen {
 
 struct Tried {
     heads: Vec<Vec<f64>>,
+    /// Without each fold, where folds judge.
+    by_fold: Vec<Vec<Vec<f64>>>,
     losses: Vec<f32>,
     total: f64,
 }
@@ -141,8 +150,11 @@ impl Layout<'_> {
     fn penalties(&self, keep: &[bool]) -> Vec<Vec<f64>> {
         let any = |range: std::ops::Range<usize>| keep[range].iter().any(|keep| *keep);
         let k = self.columns.len();
-        let on_z = if any(0..k) { &ON_Z[..] } else { &ON_Z[..1] };
-        let on_groups = if any(k..keep.len() - 1) { &ON_GROUPS[..] } else { &ON_GROUPS[..1] };
+        let many = keep.iter().filter(|keep| **keep).count() > MANY;
+        let (z, groups) =
+            if many { (&ON_Z_OF_MANY[..], &ON_GROUPS_OF_MANY[..]) } else { (&ON_Z[..], &ON_GROUPS[..]) };
+        let on_z = if any(0..k) { z } else { &z[..1] };
+        let on_groups = if any(k..keep.len() - 1) { groups } else { &groups[..1] };
         let pair = |z: &f64| on_groups.iter().map(|group| self.penalty(keep, *z, *group)).collect::<Vec<_>>();
         on_z.iter().flat_map(pair).collect()
     }
@@ -164,8 +176,9 @@ pub(super) fn choose(
     folds: u32,
     prices: &[f64],
     validation: &Observed<'_>,
+    means: &[f32],
 ) -> Chosen {
-    let candidates = layout.candidates(judge.models);
+    let mut candidates = layout.candidates(judge.models);
     let mut tried: Vec<Tried> = Vec::new();
     // Tied heads start from the penalty that suits the free ones.
     let mut of_stack: Vec<f64> = Vec::new();
@@ -186,6 +199,22 @@ pub(super) fn choose(
             of_stack = penalty;
         }
         tried.push(one);
+    }
+    let expert = |at: &usize| EXPERTS.contains(&candidates[*at].name);
+    // Of success and difference, which contain one another, the larger.
+    let experts: Vec<usize> = (0..tried.len()).filter(expert).collect();
+    let pair = experts.iter().any(|at| candidates[*at].name == "difference");
+    let experts: Vec<usize> =
+        experts.into_iter().filter(|at| !(pair && candidates[*at].name == "success")).collect();
+    if experts.len() > 1 {
+        let of = |at: &usize| (&tried[*at].heads[..], &tried[*at].by_fold[..]);
+        let (heads, by_fold) = blend(judge, &experts.iter().map(of).collect::<Vec<_>>(), means);
+        let losses = judge.losses(&heads, &by_fold);
+        let total = losses.iter().map(|loss| f64::from(*loss)).sum();
+        let read = |at: usize| heads.iter().any(|head| head[at] != 0.0) || at + 1 == layout.width();
+        let keep = (0..layout.width()).map(read).collect();
+        candidates.push(Candidate { name: "blend", keep, ties: Vec::new() });
+        tried.push(Tried { heads, by_fold, losses, total });
     }
     let best = (0..tried.len()).min_by(|a, b| tried[*a].total.total_cmp(&tried[*b].total)).unwrap_or(0);
     let near = |one: &Tried| {
@@ -223,7 +252,7 @@ fn solve(ridge: &Ridge, judge: &Judge<'_>, folds: u32, penalty: &[f64], tie: Tie
     };
     let losses = judge.losses(&whole, &by_fold);
     let total = losses.iter().map(|loss| f64::from(*loss)).sum();
-    Tried { heads: whole, losses, total }
+    Tried { heads: whole, by_fold, losses, total }
 }
 
 /// Heads whose differences from the mean head lie in the `rank` directions over models that explain most of the predictions (reduced

@@ -3,6 +3,7 @@
 use ecology_core::snapshot::{Calibration, Group, Heads, MAX_BASIS, MAX_PROJECTION};
 use rayon::prelude::*;
 
+use super::amount::direction;
 use super::calibration::calibrate;
 use super::expected::expected;
 use super::family::{Chosen, Layout, Trial, basis_of, choose, quick};
@@ -74,9 +75,9 @@ impl FactoredOptions {
 }
 
 /// Rows that a prototype speaks for, at least.
-const ROWS_A_PROTOTYPE: usize = 20;
+const ROWS_A_PROTOTYPE: usize = 10;
 /// Softness of prototypes that is tried, from soft to hard.
-const SHARPNESS: [f32; 4] = [0.5, 1.5, 4.0, 8.0];
+const SHARPNESS: [f32; 3] = [0.5, 1.5, 4.0];
 /// Shares of the work: the first level is most of it.
 const FIRST_LEVEL: f32 = 0.7;
 
@@ -121,7 +122,7 @@ pub fn fit_factored(
     let mut rest = progress.part(1.0 - FIRST_LEVEL);
 
     let Projection { columns, held_out, mut table, tasks, dense_deviation } =
-        Projection::of(train, shape, level, options.projected, options.principal);
+        Projection::of(train, shape, level, (options.projected, options.principal), direction(train, shape));
     round(&mut table, shape.buckets);
     let k = columns.len();
     let of_row = |row: usize| table.score(validation.rows, row);
@@ -140,7 +141,7 @@ pub fn fit_factored(
     let room = MAX_BASIS.saturating_sub(k + groups.iter().map(|group| group.heads.bias.len()).sum::<usize>());
     let most = options.prototypes.min(train.len() / ROWS_A_PROTOTYPE).min(room);
     if let Some(centres) = Centres::of(&held_out, space, most, options.seed) {
-        groups.push(search.sharpest(&groups, &columns, &centres));
+        groups.push(search.sharpest(&centres));
     }
     rest.advance(0.5);
 
@@ -151,7 +152,7 @@ pub fn fit_factored(
     let [phi, phi_validation] = search.bases(&groups, 1);
     let ridge = Ridge::of(&phi, train.scores, shape.models, &folds, count);
     let judge = search.judge(&phi, &phi_validation, train.scores, &folds);
-    let Chosen { heads, trials } = choose(&layout, &ridge, &judge, count, prices, validation);
+    let Chosen { heads, trials } = choose(&layout, &ridge, &judge, count, prices, validation, &means);
     drop(ridge);
     rest.advance(0.8);
 
@@ -269,21 +270,20 @@ impl Search<'_> {
         }
     }
 
-    /// Prototypes of the softness that serves the whole φ best.
-    fn sharpest(&self, before: &[Group], columns: &[super::projection::Column], centres: &Centres) -> Group {
+    /// Prototypes of the softness that serves heads on them alone best.
+    fn sharpest(&self, centres: &Centres) -> Group {
         let step = self.train.len().div_ceil(QUICK_ROWS).max(1);
         let models = self.shape.models;
         let folds: Vec<u32> = self.folds.iter().copied().step_by(step).collect();
         let targets: Vec<f32> =
             self.train.scores.chunks_exact(models).step_by(step).flatten().copied().collect();
         let of = |sharpness: &f32| {
-            let mut groups = before.to_vec();
-            groups.push(centres.group(*sharpness));
-            let [phi, validation] = self.bases(&groups, step);
+            let groups = [centres.group(*sharpness)];
+            let [phi, validation] = self.bases(&groups, step).map(|basis| basis.without(self.k));
             let ridge = Ridge::of(&phi, &targets, models, &folds, self.count);
-            let names = groups.iter().map(|group| (group.name.to_string(), group.heads.bias.len())).collect();
             let judge = self.judge(&phi, &validation, &targets, &folds);
-            quick(&Layout { columns, groups: names }, &ridge, &judge, self.count)
+            let layout = Layout { columns: &[], groups: vec![("prototypes".to_owned(), phi.width - 1)] };
+            quick(&layout, &ridge, &judge, self.count)
         };
         let losses: Vec<f64> = SHARPNESS.iter().map(of).collect();
         let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap_or(0);

@@ -23,6 +23,15 @@ impl Basis {
         &self.numbers[row * self.width..][..self.width]
     }
 
+    /// Without the first numbers of each row.
+    pub(super) fn without(&self, first: usize) -> Self {
+        let rest = |row: &[f32]| row[first..].to_vec();
+        Self {
+            width: self.width - first,
+            numbers: self.numbers.chunks_exact(self.width).flat_map(rest).collect(),
+        }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.numbers.len() / self.width.max(1)
     }

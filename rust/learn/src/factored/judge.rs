@@ -52,6 +52,25 @@ impl Judge<'_> {
         if count < 1.5 { squares as f32 } else { ((squares - sum * sum / count) / (count - 1.0)) as f32 }
     }
 
+    /// Raw scores `[prompts][models]`: of validation, then, if heads by fold are given, of each training row.
+    pub(super) fn predictions(&self, whole: &[Vec<f64>], by_fold: &[Vec<Vec<f64>>]) -> Vec<f32> {
+        let mut scores = self.raw(whole);
+        if !by_fold.is_empty() {
+            let row = |row: usize| {
+                let phi = self.train.row(row);
+                by_fold[self.folds[row] as usize].iter().map(move |head| raw(phi, head) as f32)
+            };
+            scores.extend((0..self.train.rows()).into_par_iter().flat_map_iter(row).collect::<Vec<f32>>());
+        }
+        scores
+    }
+
+    /// What `predictions` are about.
+    pub(super) fn targets(&self, with_train: bool) -> Vec<f32> {
+        let train = if with_train { self.train_targets } else { &[] };
+        [self.validation_targets, train].concat()
+    }
+
     /// Raw scores of the validation rows, `[rows][models]`.
     pub(super) fn raw(&self, heads: &[Vec<f64>]) -> Vec<f32> {
         let row = |row: usize| {

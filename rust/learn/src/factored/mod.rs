@@ -6,6 +6,8 @@
 //! groups of it (inferred task, nearest prototype).
 
 mod add_model;
+mod amount;
+mod blend;
 mod calibration;
 mod expected;
 mod family;

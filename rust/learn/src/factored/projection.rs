@@ -19,6 +19,8 @@ pub(super) enum Column {
     Mixed,
     /// A direction of the dense features, unsupervised.
     Principal,
+    /// What the signals say of cost and latency.
+    Amount,
 }
 
 /// z of the training rows, as it is on new rows; the table that gives z of new rows; and what the columns are.
@@ -42,15 +44,19 @@ pub(super) struct TaskScore {
 }
 
 impl Projection {
-    /// `budget` columns at most, of which `principal` for the dense features.
+    /// `budget` columns at most, of which `principal` for the dense features, and one for `amount`, a direction of these.
     pub(super) fn of(
         data: &Observed<'_>,
         shape: &Shape,
         level: LevelOne,
-        budget: usize,
-        principal: usize,
+        (budget, principal): (usize, usize),
+        amount: Option<Vec<f64>>,
     ) -> Self {
-        let dense = principal_directions(data.rows, shape, principal.min(budget.saturating_sub(1)));
+        let amount: Vec<Vec<f64>> = amount.into_iter().filter(|_| budget > 2).collect();
+        let room = budget.saturating_sub(1 + amount.len());
+        let mut dense = principal_directions(data.rows, shape, principal.min(room));
+        let principal = dense.len();
+        dense.extend(amount);
         let (n, given) = (data.len(), level.kinds.len());
         let supervised = Standard::of(&level.held_out, given);
         let room = budget - dense.len();
@@ -63,7 +69,8 @@ impl Projection {
             let directions = largest(&covariance, given, room);
             (directions.into_iter().map(|(_, vector)| vector).collect(), vec![Column::Mixed; room])
         };
-        columns.extend(vec![Column::Principal; dense.len()]);
+        columns.extend(vec![Column::Principal; principal]);
+        columns.extend(vec![Column::Amount; dense.len() - principal]);
         let k = columns.len();
         let z = |row: usize| {
             let scores = &level.held_out[row * given..][..given];
@@ -113,7 +120,8 @@ impl Projection {
             _ => None,
         });
         let tasks = tasks.collect();
-        let of_column = |at: usize| if at < mix.len() { 0.0 } else { last.deviation[at] as f32 };
+        let of_column =
+            |at: usize| if columns[at] == Column::Principal { last.deviation[at] as f32 } else { 0.0 };
         let dense_deviation = (0..k).map(of_column).collect();
         Self { columns, held_out, table, tasks, dense_deviation }
     }

@@ -1,6 +1,6 @@
 //! A router carries only what its heads read.
 
-use ecology_core::snapshot::{Group, Heads};
+use ecology_core::snapshot::Group;
 
 use super::parts::Factored;
 use crate::Linear;
@@ -44,10 +44,11 @@ pub(super) fn prune(fitted: &mut Factored) {
     for group in &mut groups {
         group.heads.weights = thin(&group.heads.weights, &keep[..k]);
     }
-    let narrow = |heads: &Heads| Heads { weights: thin(&heads.weights, &keep), bias: heads.bias.clone() };
-    fitted.heads = narrow(&fitted.heads);
-    fitted.cost = fitted.cost.as_ref().map(narrow);
-    fitted.latency = fitted.latency.as_ref().map(narrow);
+    for heads in
+        [Some(&mut fitted.heads), fitted.cost.as_mut(), fitted.latency.as_mut()].into_iter().flatten()
+    {
+        heads.weights = thin(&heads.weights, &keep);
+    }
     fitted.projection = Linear {
         weights: thin(&fitted.projection.weights, &keep[..k]),
         bias: thin(&fitted.projection.bias, &keep[..k]),

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use ecology_core::Value;
 use ecology_core::leg::{Fault, Reply};
 use ecology_core::text::{StaticEmbedding, WeightTable};
+use ecology_core::{Value, Votes};
 
 use super::{LegInput, Member, Place};
 
@@ -13,7 +13,7 @@ use super::{LegInput, Member, Place};
 #[derive(Debug)]
 pub struct LinearMember {
     table: WeightTable,
-    labels: Vec<Arc<str>>,
+    labels: Arc<[Arc<str>]>,
     temperature: f32,
 }
 
@@ -29,7 +29,7 @@ impl LinearMember {
         if !(temperature.is_finite() && temperature > 0.0) {
             return Err(format!("the temperature is {temperature}, it has to be above 0"));
         }
-        Ok(Self { table, labels, temperature })
+        Ok(Self { table, labels: labels.into(), temperature })
     }
 
     /// The weights.
@@ -54,7 +54,16 @@ impl Member for LinearMember {
         let best = (1..scores.len()).fold(0, |best, at| if scores[at] > scores[best] { at } else { best });
         let top = scores[best];
         let total: f32 = scores.iter().map(|score| ((score - top) / self.temperature).exp()).sum();
-        Ok(Reply { confidence: Some(1.0 / total), ..Value::Text(Arc::clone(&self.labels[best])).into() })
+        // Only for who asks: it is as long as the labels are many.
+        let votes = input.votes.then(|| {
+            let share = |score: &f32| ((score - top) / self.temperature).exp() / total;
+            Box::new(Votes {
+                labels: Arc::clone(&self.labels),
+                probabilities: scores.iter().map(share).collect(),
+            })
+        });
+        let output = Value::Text(Arc::clone(&self.labels[best]));
+        Ok(Reply { confidence: Some(1.0 / total), votes, ..output.into() })
     }
 
     fn embedding(&self) -> Option<&Arc<StaticEmbedding>> {

@@ -65,6 +65,8 @@ pub struct LegInput {
     pub tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
     /// The input as the host knows it (a Python object), for members that are the host's.
     pub host: Option<Arc<dyn Any + Send + Sync>>,
+    /// Whether the plan takes the votes of several members together, so that a classifier says what it thinks of every label.
+    pub votes: bool,
     /// When the leg's time is over, for members on a pool, which may end their work then.
     pub ends_by: Option<Instant>,
 }

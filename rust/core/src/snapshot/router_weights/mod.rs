@@ -27,11 +27,13 @@
 //! | `calibration` | [`Calibration`]: Platt, beta, isotonic |
 //! | `expected` | [`Expected`]: heads on the logarithm of cost and latency |
 //! | `gain` | the expected gain of one model over another, as a ranking |
+//! | `corrections` | [`Corrections`]: what was learned on line, on top |
 //! | `contributions` | what moved one model's score away from another's |
 //! | `exp` | exponential and logarithm, the same on every machine |
 
 mod calibration;
 mod contributions;
+mod corrections;
 mod exp;
 mod expected;
 mod factored;
@@ -43,6 +45,7 @@ use std::sync::Arc;
 
 pub use calibration::{Calibration, Platt};
 pub use contributions::{Block, Contributions};
+pub use corrections::Corrections;
 pub(super) use exp::exp_below_zero;
 pub use expected::{Expected, LogHeads};
 pub use factored::{FactoredParts, MAX_BASIS, MAX_PROJECTION};
@@ -52,6 +55,7 @@ pub use heads::Heads;
 use super::MAX_MODELS;
 use crate::text::{Extractor, FeatureSpec, Features, WeightTable};
 use calibration::Calibrations;
+use corrections::Corrected;
 use factored::Factored;
 
 /// A learned router. Cheap to clone: the weights are shared.
@@ -60,6 +64,7 @@ pub struct RouterWeights {
     kind: Kind,
     models: Arc<[Arc<str>]>,
     digest: Arc<str>,
+    corrected: Option<Corrected>,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +72,9 @@ enum Kind {
     Direct { table: Arc<WeightTable>, calibration: Arc<Calibrations> },
     Factored(Box<Factored>),
 }
+
+/// Name of a block of φ, names of its members (if they have any), and where it is.
+pub type NamedBlock<'r> = (&'r str, &'r [Arc<str>], std::ops::Range<usize>);
 
 /// Weights that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +88,14 @@ pub enum RouterWeightsError {
         models: usize,
         /// Calibrations.
         calibrations: usize,
+    },
+    /// What was learned on line is about another router.
+    #[error("what was learned has {given} numbers, this router needs {expected}")]
+    Corrections {
+        /// What came.
+        given: usize,
+        /// Models times numbers of a context.
+        expected: usize,
     },
     /// A calibration is not finite.
     #[error("the calibration of {model} is not a finite number")]
@@ -131,7 +147,7 @@ impl RouterWeights {
         let calibration = calibration.into_iter().map(Calibration::from).collect();
         let calibration = Arc::new(Calibrations::new(calibration));
         let kind = Kind::Direct { table: Arc::new(table), calibration };
-        Ok(Self { kind, models: models.into(), digest })
+        Ok(Self { kind, models: models.into(), digest, corrected: None })
     }
 
     /// A factored router; all that keeps the parts from being one is told at once. `digest` is the SHA-256 of the file that holds
@@ -156,7 +172,12 @@ impl RouterWeights {
         if !violations.is_empty() {
             return Err(RouterWeightsError::Factored { violations });
         }
-        Ok(Self { kind: Kind::Factored(Box::new(Factored::new(parts))), models: models.into(), digest })
+        Ok(Self {
+            kind: Kind::Factored(Box::new(Factored::new(parts))),
+            models: models.into(),
+            digest,
+            corrected: None,
+        })
     }
 
     /// The parts of a factored router; `None` for a direct one.
@@ -203,7 +224,7 @@ impl RouterWeights {
         heads.bias[model] = bias;
         let heads = heads::Blocks::new(factored.basis, &heads);
         let kind = Kind::Factored(Box::new(Factored { heads, ..Factored::clone(factored) }));
-        Ok(Self { kind, models: Arc::clone(&self.models), digest })
+        Ok(Self { kind, models: Arc::clone(&self.models), digest, corrected: None })
     }
 
     /// The weights over features: of all models in a direct router, the projection of a factored one.
@@ -246,15 +267,15 @@ impl RouterWeights {
         }
     }
 
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; with corrections, of that digest and them.
     pub fn digest(&self) -> &Arc<str> {
-        &self.digest
+        self.corrected.as_ref().map_or(&self.digest, |corrected| &corrected.digest)
     }
 
     /// The same weights under another digest: that of the file which they turn out to be.
     #[must_use]
     pub fn with_digest(self, digest: Arc<str>) -> Self {
-        Self { digest, ..self }
+        Self { digest, corrected: None, ..self }
     }
 
     /// How long φ is; for a direct router, as many as models.
@@ -266,7 +287,7 @@ impl RouterWeights {
     }
 
     /// Name and members of each block of φ, and where it is: `text` (the projection, or a direct router's scores), then the groups.
-    pub fn blocks(&self) -> Vec<(&str, &[Arc<str>], std::ops::Range<usize>)> {
+    pub fn blocks(&self) -> Vec<NamedBlock<'_>> {
         match &self.kind {
             Kind::Direct { table, .. } => vec![("text", &[], 0..table.columns())],
             Kind::Factored(factored) => factored.blocks().collect(),
@@ -289,8 +310,16 @@ impl RouterWeights {
         }
     }
 
-    /// Calibrated P(good) of each model, from φ. `scores` is as long as there are models.
+    /// Calibrated P(good) of each model, from φ, with what was learned on line. `scores` is as long as there are models.
     pub fn scores_into(&self, basis: &[f32], scores: &mut [f32]) {
+        self.fitted_into(basis, scores);
+        if let Some(corrections) = self.corrections() {
+            corrections.correct(&self.context(basis, scores), scores);
+        }
+    }
+
+    /// The same as it was fitted.
+    pub fn fitted_into(&self, basis: &[f32], scores: &mut [f32]) {
         self.raw_into(basis, scores);
         self.calibrations().apply(scores);
     }

@@ -110,16 +110,17 @@ impl OnnxMember {
         self.graph.digest()
     }
 
-    fn answer(&self, scores: &ValueRef<'_, DynValueTypeMarker>) -> Result<Reply, Fault> {
+    fn answer(&self, scores: &ValueRef<'_, DynValueTypeMarker>, vote: bool) -> Result<Reply, Fault> {
         let tensor = graph::floats(scores)?;
-        let (output, confidence) = match &self.labels {
-            None => (Value::Vector(tensor.into()), None),
+        let (output, confidence, votes) = match &self.labels {
+            None => (Value::Vector(tensor.into()), None, None),
             Some(labels) => {
                 let (label, confidence) = labels.read(&tensor.data)?;
-                (Value::Text(label), Some(confidence))
+                let votes = vote.then(|| Box::new(labels.votes(&tensor.data)));
+                (Value::Text(label), Some(confidence), votes)
             }
         };
-        Ok(Reply { confidence, ..output.into() })
+        Ok(Reply { confidence, votes, ..output.into() })
     }
 
     fn on_tensor(&self, input: &LegInput, stop: &Stop) -> Result<Reply, Fault> {
@@ -130,7 +131,7 @@ impl OnnxMember {
         };
         let shape: Shape = tensor.shape.iter().map(|n| *n as i64).collect();
         let view = TensorRef::from_array_view((shape, &tensor.data[..])).map_err(|e| graph::failed(&e))?;
-        self.graph.run(stop, ort::inputs![view], |scores| self.answer(&scores[0].view()))
+        self.graph.run(stop, ort::inputs![view], |scores| self.answer(&scores[0].view(), input.votes))
     }
 
     fn on_features(&self, spec: &FeatureSpec, input: &LegInput, stop: &Stop) -> Result<Reply, Fault> {
@@ -147,12 +148,13 @@ impl OnnxMember {
             row[*index as usize] += value;
         }
         let view = TensorRef::from_array_view(([1, row.len()], &row[..])).map_err(|e| graph::failed(&e))?;
-        self.graph.run(stop, ort::inputs![view], |scores| self.answer(&scores[0].view()))
+        self.graph.run(stop, ort::inputs![view], |scores| self.answer(&scores[0].view(), input.votes))
     }
 
     fn on_text(&self, encoder: &Encoder, input: &LegInput, stop: &Stop) -> Result<Reply, Fault> {
         encoder.embed(&input.text, stop, |embedding| {
-            self.graph.run(stop, ort::inputs![embedding], |scores| self.answer(&scores[0].view()))
+            self.graph
+                .run(stop, ort::inputs![embedding], |scores| self.answer(&scores[0].view(), input.votes))
         })
     }
 }

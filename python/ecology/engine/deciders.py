@@ -17,7 +17,7 @@ from ..errors import ArtifactError, DigestMismatch
 from ..population import Manifest, Stage
 from .description import Description
 
-__all__ = ["LoadedIntent", "load_intent", "load_router", "serving_intent", "serving_router"]
+__all__ = ["LoadedIntent", "load_intent", "load_router", "router_path", "serving_router"]
 
 AGAIN = "register the file again under another version"
 
@@ -44,6 +44,15 @@ def serving_router(description: Description) -> Manifest | str | None:
     return model if model.stage is Stage.ACTIVE else None
 
 
+def router_path(description: Description) -> Path | None:
+    """The file of the router that decides."""
+    router = serving_router(description)
+    if not isinstance(router, Manifest):
+        return None if router is None else Path(description.root, router)
+    assert isinstance(router.backend, LinearBackend | RouterBackend), "the description was checked"
+    return description.root / router.backend.path
+
+
 def load_router(description: Description) -> _core.RouterWeights | None:
     """Read the router that decides.
 
@@ -51,13 +60,12 @@ def load_router(description: Description) -> _core.RouterWeights | None:
         ArtifactError: the file cannot be used, or ranks other models or reads other features than its manifest says.
         DigestMismatch: the file is not the one that the manifest names.
     """
-    model = serving_router(description)
-    if not isinstance(model, Manifest):
-        return None if model is None else _core.RouterWeights.read(Path(description.root, model))
-    backend = model.backend
-    assert isinstance(backend, LinearBackend | RouterBackend), "the description was checked"
-    path = description.root / backend.path
+    path, model = router_path(description), serving_router(description)
+    if path is None:
+        return None
     weights = _core.RouterWeights.read(path)
+    if not isinstance(model, Manifest):
+        return weights
     _as_its_manifest_says(model, path, weights.digest, weights.features)
     if model.ranks and list(model.ranks) != weights.models:
         problem = f"it ranks {_some(weights.models)}, the manifest of {model.id} says {_some(list(model.ranks))}"
@@ -65,22 +73,16 @@ def load_router(description: Description) -> _core.RouterWeights | None:
     return weights
 
 
-def serving_intent(description: Description) -> Manifest | None:
-    """The active model that the policy names to infer tasks."""
-    named = description.policy.routing.intent
-    model = None if named is None else description.find(named.model)
-    return model if model is not None and model.stage is Stage.ACTIVE else None
-
-
 def load_intent(description: Description) -> LoadedIntent | None:
     """Read the model that infers tasks, and the confidence from which on it is believed.
 
     Raises:
-        ArtifactError: the file cannot be used, knows tasks that the contract does not promise, or has no threshold where
+        ArtifactError: the file cannot be used, knows tasks that the contract does not promise, or has no threshold and
         the policy has none either. DigestMismatch: the file is not the one that the manifest names.
     """
-    model, named = serving_intent(description), description.policy.routing.intent
-    if model is None or named is None:
+    named = description.policy.routing.intent
+    model = None if named is None else description.find(named.model)
+    if named is None or model is None or model.stage is not Stage.ACTIVE:
         return None
     assert isinstance(model.backend, LinearBackend), "the description was checked"
     path = description.root / model.backend.path
