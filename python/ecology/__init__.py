@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
-    from .routing import Outcome, Outcomes, Router
+    from .routing import IntentModel, Outcome, Outcomes, Router
 
 _HOMES = {
     "._core": (
@@ -69,7 +69,7 @@ _HOMES = {
     ),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
-    ".routing": ("Outcome", "Outcomes", "Router"),
+    ".routing": ("IntentModel", "Outcome", "Outcomes", "Router"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -86,6 +86,7 @@ __all__ = [
     "Ecology",
     "EcologyError",
     "ErrorBound",
+    "IntentModel",
     "LinUcb",
     "Manifest",
     "MaxCost",

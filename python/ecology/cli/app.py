@@ -17,6 +17,7 @@ from . import (
     evaluate,
     fit,
     init,
+    intent,
     justify,
     model,
     outcomes,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for single in (demo, init, check, fit, evaluate, justify, route, answer, replay, drift):
     app.command(single.__name__.rpartition(".")[2])(single.command)
-for group in (embeddings, outcomes, model):
+for group in (embeddings, outcomes, intent, model):
     app.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
 
 

@@ -14,6 +14,7 @@
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
 //! | `fit` | factored routers from outcomes |
 //! | `flight` | a request driven by an event loop |
+//! | `intent` | a file of an intent model |
 //! | `learn` | trainers |
 //! | `learned` | what a router learned on line |
 //! | `lin_ucb` | a contextual bandit |
@@ -35,6 +36,7 @@ mod engine;
 mod errors;
 mod fit;
 mod flight;
+mod intent;
 mod learn;
 mod learned;
 mod lin_ucb;
@@ -70,6 +72,8 @@ mod _core {
     #[pymodule_export]
     use flight::{Flight, Post};
     #[pymodule_export]
+    use intent::IntentWeights;
+    #[pymodule_export]
     use learn::{
         Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
         out_of_fold_classifier, out_of_fold_dense, write_classifier,
@@ -87,7 +91,7 @@ mod _core {
     #[pymodule_export]
     use section::{exiting, forked};
     #[pymodule_export]
-    use text::{default_features, extract, signals};
+    use text::{default_features, extract, features_digest, signals};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
