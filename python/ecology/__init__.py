@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         replay,
         signals,
     )
+    from .backends.classifier import LinearClassifier, Scope
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
@@ -49,6 +50,7 @@ _HOMES = {
         "replay",
         "signals",
     ),
+    ".backends.classifier": ("LinearClassifier", "Scope"),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
@@ -85,6 +87,7 @@ __all__ = [
     "EcologyError",
     "ErrorBound",
     "LinUcb",
+    "LinearClassifier",
     "Manifest",
     "MaxCost",
     "Outcome",
@@ -98,6 +101,7 @@ __all__ = [
     "Role",
     "Router",
     "Savings",
+    "Scope",
     "Stage",
     "StaticEmbedding",
     "Tier",

@@ -144,6 +144,11 @@ def _interval(interval: tuple[float, float, float]) -> str:
     return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
+def _says_enough(fresh: Validation, plan: Cascade) -> bool:
+    """Whether the plan can be carried out on these rows: averaging takes votes."""
+    return plan.combine == "last" or {plan.first, plan.then} <= set(fresh.votes or {})
+
+
 class _Judge:
     """What every comparison needs: the rows, the best single model, and how much noise is allowed for."""
 
@@ -168,7 +173,7 @@ class _Judge:
     def above_mixture(self, point: Point) -> tuple[float, float, float]:
         """Paired with the best fixed mixture at the same cost: on fresh rows where there are some, and otherwise on
         those that it was chosen on, with an interval that allows for all that was tried."""
-        if self.fresh is not None and isinstance(point.plan, Cascade):
+        if self.fresh is not None and isinstance(point.plan, Cascade) and _says_enough(self.fresh, point.plan):
             return self._on_fresh_rows(point.plan, self.fresh)
         blind = self.mixture(self.cost(point)).scores
         z = Z_95 if point.kind in ("single", "mixture") else self.z
@@ -180,7 +185,9 @@ class _Judge:
         assert plan.first is not None and plan.then is not None, "a line names its models"
         a, b = fresh.of(plan.first), fresh.of(plan.then)
         direct = fresh.leg[:, a] >= plan.leg_confidence
-        scores = np.where(direct, fresh.score[:, a], fresh.score[:, b])
+        averaged = plan.combine == "average"
+        after = fresh.averaged(plan.first, plan.then, plan.weights) if averaged else fresh.score[:, b]
+        scores = np.where(direct, fresh.score[:, a], after)
         costs = fresh.costs[:, a] + np.where(direct, 0.0, fresh.costs[:, b])
         spent = float(costs.mean()) + self.orchestration
         one, other, share = best_mixture(spent, fresh.costs.mean(axis=0), fresh.score.mean(axis=0))

@@ -1,0 +1,149 @@
+"""Plans of the headline: solved by the product on rows that nothing was trained on, carried out on others.
+
+The judged rows are in two parts (halves of val, or val and test): each part is answered under the plans that the other
+part chose, so that every row counts and none chose its own threshold. Where the folds of train are as fresh as val
+(BANKING77: val was drawn from the same rows), out-of-fold outcomes on train choose as well; CLINC150's train tells the
+same request in many ways, on both sides of any fold, and would promise too much.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from intent_tiers import LARGE, PLAIN, SMALL, Trained
+
+from ecology import Ecology
+from ecology.demo.corpus import TRAIN
+from ecology.demo.population import write_population
+from ecology.demo.run import Step
+from ecology.demo.tier import Tier, columns_of
+from ecology.demo.trial import Trial, run_trials
+from ecology.policy import MaxCost, QualityTarget
+from ecology.routing.goals import Solved, solve_goal
+from ecology.routing.validation import Validation
+
+__all__ = ["AVERAGED", "CASCADE", "CHEAP", "FRESH_FOLDS", "Measured", "measure", "outcomes_of"]
+
+CASCADE, AVERAGED, CHEAP = "cascade", "cascade, votes averaged", "the best at ≤ 10 % of large"
+CHEAP_SHARE = 0.10
+FRESH_FOLDS = ("banking77",)
+USD_PER_MS = 0.04 / 3_600_000  # a processor's hour at four cents: costs are in one unit, which one is no matter
+PROBES = 200
+LEAST_SHARE = 0.001
+
+
+@dataclass
+class Measured:
+    """`trials` by contender, over the judged rows in their order; `solved` by plan, one for each part."""
+
+    trials: dict[str, Trial] = field(default_factory=dict)
+    solved: dict[str, list[Solved]] = field(default_factory=dict)
+
+
+def measure(trained: Trained, folder: Path, target: float, step: Step, *, fresh_folds: bool) -> Measured:
+    """Solve on each part, answer the other, everyone in turns."""
+    n = len(trained.judged)
+    parts = np.arange(trained.first), np.arange(trained.first, n)
+    found = Measured()
+    costs: dict[str, float] = {}
+    pieces = []
+    for number, (chosen_by, answered) in enumerate((parts, parts[::-1])):
+        place = folder / f"part-{number}"
+        place.mkdir(parents=True)
+        tiers = {name: trained.tier(name, place, chosen_by) for name in (PLAIN, SMALL, LARGE)}
+        alone = {name: _population(place, [tier], {"kind": "direct"}, name) for name, tier in tiers.items()}
+        if not costs:
+            costs = _costs(alone, trained, step)
+        rows = _rows(trained, tiers, costs, chosen_by, fresh_folds)
+        plain = Validation(rows.models, rows.score, rows.leg, rows.cost)
+        goal = QualityTarget(of=LARGE, share=target)
+        cheap = MaxCost(usd_per_request=CHEAP_SHARE * costs[LARGE] * USD_PER_MS)
+        contenders = dict(alone)
+        for name, told, asked in ((CASCADE, plain, goal), (AVERAGED, rows, goal), (CHEAP, rows, cheap)):
+            solved = solve_goal(asked, told)
+            found.solved.setdefault(name, []).append(solved)
+            contenders[name] = _population(place, [tiers[SMALL], tiers[LARGE]], _table(solved), LARGE, name)
+        pieces.append((answered, _run(contenders, trained, answered, step)))
+    pieces.sort(key=lambda piece: int(piece[0][0]))
+    for name in pieces[0][1]:
+        found.trials[name] = _joined([piece[name] for _, piece in pieces], trained.first)
+    return found
+
+
+def _table(solved: Solved) -> dict[str, Any]:
+    table = solved.point.plan.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return {"kind": solved.point.plan.kind} | table
+
+
+def _rows(
+    trained: Trained, tiers: dict[str, Tier], costs: dict[str, float], chosen_by: Any, fresh_folds: bool
+) -> Validation:
+    names = (SMALL, LARGE)
+    used = [tiers[name] for name in names]
+    scores = [tier.val_scores[chosen_by] for tier in used]
+    truth = trained.truth[chosen_by]
+    if fresh_folds:
+        scores = [np.concatenate([own, tier.train_scores]) for own, tier in zip(scores, used, strict=True)]
+        truth = np.concatenate([truth, columns_of(trained.corpus.part(TRAIN), trained.labels)])
+    votes = {tier.name: tier.votes(own) for tier, own in zip(used, scores, strict=True)}
+    right = np.stack([votes[name].argmax(axis=1) == truth for name in names], axis=1).astype(np.float64)
+    leg = np.stack([votes[name].max(axis=1) for name in names], axis=1)
+    cost = np.array([costs[name] for name in names]) * USD_PER_MS
+    return Validation(names, right, leg, cost, votes=votes, truth=truth.astype(np.intp))
+
+
+def _population(folder: Path, tiers: list[Tier], plan: dict[str, Any], baseline: str, name: str = "alone") -> Path:
+    file = f"{baseline}-{name.replace(' ', '-').replace('%', '').replace(',', '')}.toml"
+    path = write_population(folder, tiers, plan, {}, file=file)
+    path.write_text(path.read_text().replace('baseline = "large"', f'baseline = "{baseline}"'))
+    return path
+
+
+def _costs(alone: dict[str, Path], trained: Trained, step: Step) -> dict[str, float]:
+    """Processor time of an answer of each tier alone, in ms."""
+    train = trained.corpus.part(TRAIN)
+    texts, labels = train.texts[:PROBES], train.labels[:PROBES]
+    with ExitStack() as stack, step("compute of each tier, alone") as tell:
+        ecologies = [stack.enter_context(Ecology.open(path)) for path in alone.values()]
+        trials = run_trials(ecologies, texts, labels, tell)
+    return {name: trial.compute_ms / trial.n for name, trial in zip(alone, trials, strict=True)}
+
+
+def _run(contenders: dict[str, Path], trained: Trained, rows: Any, step: Step) -> dict[str, Trial]:
+    texts = [trained.judged.texts[row] for row in rows]
+    labels = [trained.judged.labels[row] for row in rows]
+    with ExitStack() as stack, step(f"{len(texts)} texts through {len(contenders)} populations") as tell:
+        ecologies = [stack.enter_context(Ecology.open(path)) for path in contenders.values()]
+        return dict(zip(contenders, run_trials(ecologies, texts, labels, tell), strict=True))
+
+
+def _joined(pieces: list[Trial], first: int) -> Trial:
+    one, other = pieces
+    return Trial(
+        one.correct + other.correct,
+        one.latency_ms + other.latency_ms,
+        one.compute_ms + other.compute_ms,
+        one.models + other.models,
+        one.escalated + [first + at for at in other.escalated],
+    )
+
+
+def outcomes_of(trained: Trained, costs: dict[str, float], tiers: dict[str, Tier]) -> dict[str, list[Any]]:
+    """What `ecology justify` reads: out-of-fold on train, plain on all judged rows."""
+    fit, judged = trained.corpus.part(TRAIN), trained.judged
+    rows: dict[str, list[Any]] = {key: [] for key in ("prompt", "model", "score", "cost_usd", "leg_confidence", "split", "fold")}
+    for name, tier in tiers.items():
+        for split, part, scores in (("train", fit, tier.train_scores), ("val", judged, tier.val_scores)):
+            n = len(part)
+            rows["prompt"] += part.texts
+            rows["model"] += [f"{name}@1"] * n
+            rows["score"] += tier.correct(scores, part).tolist()
+            rows["cost_usd"] += [costs[name] * USD_PER_MS] * n
+            rows["leg_confidence"] += tier.confidence(scores).tolist()
+            rows["split"] += [split] * n
+            rows["fold"] += ["out-of-fold" if split == "train" else None] * n
+    return rows
