@@ -30,9 +30,10 @@ _STATED: dict[str, dict[str, Any]] = {
 }
 
 NOTE = (
-    "QUALITY.md's figures are on the official test rows, which are not in the folder: here each half of val is answered "
-    "under the plans that the other half chose. Intervals: Wilson for one accuracy, paired for a difference. Compute: "
-    "processor time of `answer()`, orchestration included; specialists, chance and the oracle are reckoned from it."
+    "QUALITY.md's figures are on the official test rows, which are not in the folder: here each half of val is "
+    "answered under the plans that the other half chose. Intervals: Wilson for one accuracy, paired for a difference. "
+    "Compute: processor time of `answer()`, orchestration included; specialists, chance and the oracle are reckoned "
+    "from it."
 )
 
 

@@ -8,6 +8,8 @@ same request in many ways, on both sides of any fold, and would promise too much
 
 from __future__ import annotations
 
+import csv
+import gzip
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ import numpy as np
 from intent_tiers import LARGE, PLAIN, SMALL, Trained
 
 from ecology import Ecology
-from ecology.demo.corpus import TRAIN
+from ecology.demo.corpus import TRAIN, VAL
 from ecology.demo.population import write_population
 from ecology.demo.run import Step
 from ecology.demo.tier import Tier, columns_of
@@ -26,7 +28,7 @@ from ecology.policy import MaxCost, QualityTarget
 from ecology.routing.goals import Solved, solve_goal
 from ecology.routing.validation import Validation
 
-__all__ = ["AVERAGED", "CASCADE", "CHEAP", "FRESH_FOLDS", "Measured", "measure", "outcomes_of"]
+__all__ = ["AVERAGED", "CASCADE", "CHEAP", "FRESH_FOLDS", "Measured", "measure", "write_outcomes"]
 
 CASCADE, AVERAGED, CHEAP = "cascade", "cascade, votes averaged", "the best at ≤ 10 % of large"
 CHEAP_SHARE = 0.10
@@ -132,18 +134,31 @@ def _joined(pieces: list[Trial], first: int) -> Trial:
     )
 
 
-def outcomes_of(trained: Trained, costs: dict[str, float], tiers: dict[str, Tier]) -> dict[str, list[Any]]:
-    """What `ecology justify` reads: out-of-fold on train, plain on all judged rows."""
-    fit, judged = trained.corpus.part(TRAIN), trained.judged
-    rows: dict[str, list[Any]] = {key: [] for key in ("prompt", "model", "score", "cost_usd", "leg_confidence", "split", "fold")}
-    for name, tier in tiers.items():
-        for split, part, scores in (("train", fit, tier.train_scores), ("val", judged, tier.val_scores)):
-            n = len(part)
-            rows["prompt"] += part.texts
-            rows["model"] += [f"{name}@1"] * n
-            rows["score"] += tier.correct(scores, part).tolist()
-            rows["cost_usd"] += [costs[name] * USD_PER_MS] * n
-            rows["leg_confidence"] += tier.confidence(scores).tolist()
-            rows["split"] += [split] * n
-            rows["fold"] += ["out-of-fold" if split == "train" else None] * n
-    return rows
+def write_outcomes(path: Path, trained: Trained, found: Measured, folder: Path) -> None:
+    """What `ecology justify` reads, of both tiers and the specialists: on the judged rows (`val`; calibrated by the
+    other part), and out-of-fold on train."""
+    n, fit, judged = len(trained.judged), trained.corpus.part(TRAIN), trained.judged
+    place = folder / "outcomes"
+    place.mkdir(exist_ok=True)
+    parts = np.arange(trained.first), np.arange(trained.first, n)
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("prompt", "model", "score", "cost_usd", "leg_confidence", "split", "fold"))
+        for name in (SMALL, LARGE):
+            trial = found.trials[name]
+            usd = trial.compute_ms / trial.n * USD_PER_MS
+            sure = np.empty(n)
+            for chosen_by, told in (parts, parts[::-1]):
+                tier = trained.tier(name, place, chosen_by)
+                sure[told] = tier.confidence(tier.val_scores)[told]
+            right = tier.correct(tier.val_scores, judged)
+            for text, score, leg in zip(judged.texts, right, sure, strict=True):
+                rows.writerow((text, f"{name}@1", score, usd, leg, VAL, ""))
+            right, sure = tier.correct(tier.train_scores, fit), tier.confidence(tier.train_scores)
+            for text, score, leg in zip(fit.texts, right, sure, strict=True):
+                rows.writerow((text, f"{name}@1", score, usd, leg, TRAIN, "out-of-fold"))
+            if name == SMALL and not np.isnan(trained.domains["right"]).any():
+                for text, score in zip(judged.texts, trained.domains["right"], strict=True):
+                    rows.writerow((text, "specialists@1", score, 2 * usd, "", VAL, ""))
+                for text, score in zip(fit.texts, trained.domains["held_out"], strict=True):
+                    rows.writerow((text, "specialists@1", score, 2 * usd, "", TRAIN, "out-of-fold"))

@@ -21,7 +21,10 @@ LABELS = {
     "specialists": "specialists",
     "oracle": "oracle",
 }
-CURVES = (("averaged", "every threshold, votes averaged", "line", 2), ("last", "every threshold, last reply", "dash", 0))
+CURVES = (
+    ("averaged", "every threshold, votes averaged", "line", 2),
+    ("last", "every threshold, last reply", "dash", 0),
+)
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><style>
 {style}
@@ -61,7 +64,10 @@ def _panel(result: dict[str, Any]) -> str:
     small = rows["small"]
     ends = [small["accuracy"], large["accuracy"]]
     first = curves["small_ms"] / large_ms
-    blind = [(math.log10(first + (1 - first) * share / 60), ends[0] + (ends[1] - ends[0]) * share / 60) for share in range(61)]
+    blind = [
+        (math.log10(first + (1 - first) * share / 60), ends[0] + (ends[1] - ends[0]) * share / 60)
+        for share in range(61)
+    ]
     series.append(Series("a coin between the two", [x for x, _ in blind], [y for _, y in blind], "dot", 5))
     low = min(row["accuracy"] for key, row in rows.items() if key != "specialists")
     shown = [row for key, row in rows.items() if key in LABELS and row["accuracy"] > low - 0.012]
@@ -71,7 +77,13 @@ def _panel(result: dict[str, Any]) -> str:
         name = f"{LABELS[row['key']]} {row['accuracy']:.3f}"
         series.append(
             Series(
-                row["name"], [math.log10(row["compute_ratio"])], [row["accuracy"]], kind, colour, [_title(row)], [name],
+                row["name"],
+                [math.log10(row["compute_ratio"])],
+                [row["accuracy"]],
+                kind,
+                colour,
+                [_title(row)],
+                [name],
                 legend=False,
             )
         )

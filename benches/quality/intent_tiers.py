@@ -27,7 +27,6 @@ __all__ = ["LARGE", "PLAIN", "SMALL", "Head", "Trained", "train"]
 
 PLAIN, SMALL, LARGE = "n-grams", "small", "large"
 BUCKETS_LOG2 = 12  # beside an embedding, 4,096 buckets do as well as 32,768
-Keep = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Trained:
     table: StaticEmbedding
     encoders: dict[str, Path]
     judged_int8: Any
-    domains: Any
+    domains: dict[str, Any]
 
     @property
     def truth(self) -> Any:
@@ -89,15 +88,17 @@ def train(corpus: Corpus, cache: Path, step: Step, seed: int) -> Trained:
     judged = replace(
         val, **{each: getattr(val, each) + getattr(test, each) for each in ("texts", "labels", "domains", "groups")}
     )
-    keep = _keeper(cache, corpus, seed)
+    keep = _Kept(cache, corpus, seed)
     encoders = {precision: _encoder(cache / precision, precision, step) for precision in ("fp32", "int8")}
     teacher = Teacher.open(encoders["fp32"])
     with step(f"encoder: {len(fit) + len(judged)} texts") as tell:
-        vectors = keep("vectors", lambda: {"all": teacher.encoder.encode([*fit.texts, *judged.texts], progress=_of(tell))})["all"]
+        vectors = keep(
+            "vectors", lambda: {"all": teacher.encoder.encode([*fit.texts, *judged.texts], progress=_of(tell))}
+        )["all"]
     with step(f"encoder in int8: {len(judged)} texts") as tell:
         int8 = Teacher.open(encoders["int8"]).encoder
         rounded = keep("int8", lambda: {"judged": int8.encode(judged.texts, progress=_of(tell))})["judged"]
-    table = _table(keep.folder / "static.safetensors", fit, teacher, step)  # type: ignore[attr-defined]
+    table = _table(keep.folder / "static.safetensors", fit, teacher, step)
     labels, names = columns_of(fit, fit.names), fit.names
     folds = folds_of(fit, seed)
     dense, dense_judged = vectors[: len(fit)], vectors[len(fit) :]
@@ -124,7 +125,7 @@ def train(corpus: Corpus, cache: Path, step: Step, seed: int) -> Trained:
         rows = None if spec is None else _core.Features(fit.texts[:1], spec, *more)
         heads[name] = Head(name=name, features=rows, **made)
     with step("specialists: one for each domain, behind a head that tells the domain") as tell:
-        domains = keep("specialists", lambda: {"right": _specialists(fit, judged, narrow, table, seed, tell)})["right"]
+        domains = keep("specialists", lambda: _specialists(fit, judged, narrow, table, seed, folds, tell))
     scores_int8 = rounded @ heads[LARGE].weights + heads[LARGE].bias
     return Trained(corpus, judged, len(val), names, heads, table, encoders, scores_int8, domains)
 
@@ -136,7 +137,7 @@ def _of(tell: Callable[[float], None]) -> Callable[[int, int], None]:
     return lambda done, all_: tell(done / all_)
 
 
-class _keeper:
+class _Kept:
     """Arrays in `cache/<digest of texts, labels and seed>`, made once."""
 
     def __init__(self, cache: Path, corpus: Corpus, seed: int) -> None:
@@ -167,23 +168,34 @@ def _table(path: Path, fit: Corpus, teacher: Teacher, step: Step) -> StaticEmbed
     return StaticEmbedding.load(path)
 
 
-def _specialists(fit: Corpus, judged: Corpus, spec: str, table: Any, seed: int, tell: Callable[[float], None]) -> Any:
-    """Right or not by judged row, hard choice of domain; NaN where there are no domains to speak of."""
+def _specialists(
+    fit: Corpus, judged: Corpus, spec: str, table: Any, seed: int, folds: Any, tell: Callable[[float], None]
+) -> dict[str, Any]:
+    """Right or not, with a hard choice of domain: `right` by judged row, `held_out` out-of-fold by training row; NaN
+    where there are no domains to speak of. Labels of two domains differ: a wrong domain is a wrong answer."""
     domains = sorted(set(fit.domains))
     if len(domains) < 2:
-        return np.full(len(judged), np.nan)
+        return {"right": np.full(len(judged), np.nan), "held_out": np.full(len(fit), np.nan)}
 
-    def picked(part: Corpus) -> Any:
-        rows = _core.Features(part.texts, spec, table)
-        weights, bias = _core.fit_sparse(rows, columns_of(part, part.names), len(part.names), seed)
+    def picked(part: Corpus, parts_folds: Any) -> tuple[Any, Any]:
+        """Names of the best labels: of judged rows, and out-of-fold of its own."""
+        names = np.array(part.names)
+        if len(names) < 2:
+            return np.full(len(judged), names[0]), np.full(len(part), names[0])
+        rows, known = _core.Features(part.texts, spec, table), columns_of(part, part.names)
+        weights, bias = _core.fit_sparse(rows, known, len(names), seed)
+        own = _core.out_of_fold_classifier(rows, known, parts_folds, len(names), seed)
         scores = _core.Features(judged.texts, spec, table).score(weights, bias)
-        return np.array(part.names)[scores.argmax(axis=1)]
+        return names[scores.argmax(axis=1)], names[own.argmax(axis=1)]
 
-    chosen = picked(replace(fit, labels=fit.domains))
-    right = np.zeros(len(judged))
+    chosen, chosen_held_out = picked(replace(fit, labels=fit.domains), folds)
+    right, held_out = np.zeros(len(judged)), np.zeros(len(fit))
+    domain_of, truth = np.array(fit.domains), np.array(judged.labels)
     for at, domain in enumerate(domains):
-        own = fit.without({row for row, of in enumerate(fit.domains) if of != domain})
-        said = picked(own) if len(own.names) > 1 else np.full(len(judged), own.names[0])
-        right = np.where(chosen == domain, said == np.array(judged.labels), right)
+        mine = domain_of == domain
+        own = fit.without(set(np.flatnonzero(~mine).tolist()))
+        said, said_held_out = picked(own, folds[mine])
+        right = np.where(chosen == domain, said == truth, right)
+        held_out[mine] = (said_held_out == np.array(own.labels)) & (chosen_held_out[mine] == domain)
         tell((at + 1) / len(domains))
-    return right
+    return {"right": right, "held_out": held_out}

@@ -15,13 +15,12 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from baselines import NOTE, stated
-from intent_plans import AVERAGED, CASCADE, CHEAP, FRESH_FOLDS, Measured, measure
+from intent_plans import AVERAGED, CASCADE, CHEAP, FRESH_FOLDS, Measured, measure, write_outcomes
 from intent_plot import page
 from intent_tiers import LARGE, PLAIN, SMALL, Trained, train
 from rich.console import Console
@@ -29,18 +28,19 @@ from rich.table import Table
 from semantic import Semantic, measure_semantic
 from shown import held
 
+from ecology import Cascade
 from ecology.cli.output import steps
 from ecology.demo.corpus import read_corpus
 from ecology.demo.trial import Trial
 from ecology.stats import paired_interval, wilson
 
-WIDTH = 150
+WIDTH = 180
 FILES = ("clinc150.csv.gz", "banking77.csv.gz")
 NAMES = {
     PLAIN: "n-grams alone",
-    SMALL: "small alone: n-grams + static embedding",
-    LARGE: "large alone: MiniLM",
-    CASCADE: "cascade by the quality target",
+    SMALL: "small: n-grams + static embedding",
+    LARGE: "large: MiniLM",
+    CASCADE: "cascade by the target",
     AVERAGED: "cascade by the target, votes averaged",
     CHEAP: "best cascade at ≤ 10 % of large",
 }
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="a folder with the two files, or one file")
     parser.add_argument("--cache", type=Path, help="a folder that keeps what training makes")
     parser.add_argument("--plot", type=Path, help="an HTML file with quality against compute")
+    parser.add_argument("--outcomes", type=Path, help="a folder for FILE.csv.gz that `ecology justify` reads")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.add_argument("--seed", type=int, default=0, help="of splits, folds and shuffles")
     parser.add_argument("--target", type=float, default=1.0, help="quality to reach, as a share of the large model's")
@@ -77,21 +78,24 @@ def main() -> None:
 def _one(file: Path, options: Any, scratch: Path) -> dict[str, Any]:
     corpus = read_corpus(file, options.seed)
     scratch.mkdir()
-    with nullcontext(options.cache) if options.cache else nullcontext(scratch / "cache") as cache:
-        with steps(quiet=options.json) as step:
-            trained = train(corpus, cache, step, options.seed)
-            name = file.name.removesuffix(".csv.gz")
-            found = measure(trained, scratch, options.target, step, fresh_folds=name in FRESH_FOLDS)
-            semantic = measure_semantic(trained, found.trials[SMALL], step)
+    with steps(quiet=options.json) as step:
+        trained = train(corpus, options.cache or scratch / "cache", step, options.seed)
+        name = file.name.removesuffix(".csv.gz")
+        found = measure(trained, scratch, options.target, step, fresh_folds=name in FRESH_FOLDS)
+        semantic = measure_semantic(trained, found.trials[SMALL], step)
+    if options.outcomes is not None:
+        options.outcomes.mkdir(parents=True, exist_ok=True)
+        write_outcomes(options.outcomes / file.name, trained, found, scratch)
     target = stated(file.name)
+    rows = _rows(trained, found, target)
     return {
         "file": file.name,
         "n": len(trained.judged),
         "labels": len(trained.labels),
         "note": corpus.note or None,
-        "rows": _rows(trained, found, target),
+        "rows": rows,
         "semantic": semantic.to_dict(),
-        "remarks": _remarks(found, semantic, corpus.note),
+        "remarks": _remarks(rows, found, semantic, corpus.note),
         "curves": _curves(trained, found),
     }
 
@@ -100,7 +104,6 @@ def _one(file: Path, options: Any, scratch: Path) -> dict[str, Any]:
 
 
 def _rows(trained: Trained, found: Measured, target: dict[str, Any]) -> list[dict[str, Any]]:
-    large = found.trials[LARGE]
     right = {name: np.array(trial.correct, float) for name, trial in found.trials.items()}
     cost = {name: trial.compute_ms / trial.n for name, trial in found.trials.items()}
     rows = [
@@ -113,15 +116,16 @@ def _rows(trained: Trained, found: Measured, target: dict[str, Any]) -> list[dic
     blind = (1 - share) * right[SMALL] + share * right[LARGE]
     either = np.maximum(right[SMALL], right[LARGE])
     oracle = cost[SMALL] + float((right[SMALL] == 0).mean()) * cost[LARGE]
-    extra = [("random at the cost of the averaged cascade", "random", blind, dear["compute_ms"])]
-    if not np.isnan(trained.domains).any():
-        extra.insert(0, ("domain specialists behind a domain head", "specialists", trained.domains, 2 * cost[SMALL]))
-    extra.append(("oracle: large only where small is wrong", "oracle", either, oracle))
+    extra = [("a coin at the cost of votes averaged", "random", blind, dear["compute_ms"])]
+    if not np.isnan(trained.domains["right"]).any():
+        extra.insert(0, ("specialists behind a domain head", "specialists", trained.domains["right"], 2 * cost[SMALL]))
+    extra.append(("oracle: large where small is wrong", "oracle", either, oracle))
     rows += [_row(name, values, right[LARGE], ms, cost[LARGE], None) | {"key": key} for name, key, values, ms in extra]
     for row in rows:
         row["stated"], row["held"] = target.get(row["key"], ""), _held(row, target)
-    dear["against_random"] = dict(zip(("mean", "low", "high"), paired_interval(right[AVERAGED].tolist(), blind.tolist()), strict=True))
-    del large
+    dear["against_random"] = dict(
+        zip(("mean", "low", "high"), paired_interval(right[AVERAGED].tolist(), blind.tolist()), strict=True)
+    )
     return rows
 
 
@@ -143,7 +147,7 @@ def _held(row: dict[str, Any], target: dict[str, Any]) -> str:
         return held(row["accuracy"], target["hold_small"])
     if row["key"] in (CASCADE, AVERAGED, CHEAP):
         kept = row["against_large"]["mean"] >= 0 and row["compute_ratio"] <= MOST_COMPUTE
-        return f"{'held' if kept else 'missed'} (large's at ≤ 12 %)"
+        return f"{'held' if kept else 'missed'} (≥ large, ≤ {MOST_COMPUTE:.0%})"
     return ""
 
 
@@ -168,15 +172,20 @@ def _softmax(scores: Any) -> Any:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
+_COLUMNS = (
+    "accuracy", "95 %", "against large, paired", "compute", "of large", "large runs", "QUALITY.md", "to hold"
+)  # fmt: skip
+
+
 # --- what is printed ----------------------------------------------------------------------------------------------
 
 
 def _table(result: dict[str, Any]) -> Table:
     title = f"{result['file']}: {result['n']} texts that nothing was trained on, {result['labels']} labels"
     table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for column in ("accuracy", "95 %", "against large, paired", "compute", "of large", "large runs", "QUALITY.md", "to hold"):
-        table.add_column(column, justify="right")
+    table.add_column("", no_wrap=True)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in result["rows"]:
         low, high = row["accuracy_ci"]
         gap, runs = row["against_large"], row["large_runs"]
@@ -195,13 +204,19 @@ def _table(result: dict[str, Any]) -> Table:
     return table
 
 
-def _remarks(found: Measured, semantic: Semantic, note: str) -> list[str]:
+def _remarks(rows: list[dict[str, Any]], found: Measured, semantic: Semantic, note: str) -> list[str]:
     said = []
     for name, both in found.solved.items():
-        for part, solved in enumerate(both):
+        for part, solved in enumerate(both, 1):
             plan = solved.point.plan
-            at = f"leg confidence ≥ {getattr(plan, 'leg_confidence', float('nan')):.3f}"
-            said.append(f"{NAMES[name]}, part {part + 1}, from {solved.rows} rows: {at}; {solved.reason}")
+            where = f"leg confidence ≥ {plan.leg_confidence:.3f}" if isinstance(plan, Cascade) else plan.kind
+            weights = f", weights {plan.weights}" if isinstance(plan, Cascade) and plan.combine == "average" else ""
+            reached = "reached" if solved.reached else f"NOT reached ({solved.reason})"
+            said.append(f"{NAMES[name]}, part {part}: {where}{weights}; goal {reached} on {solved.rows:,} other rows")
+    gain = next(row["against_random"] for row in rows if row["key"] == AVERAGED)
+    said.append(
+        f"votes averaged against the coin: {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}], paired"
+    )
     return [*said, *semantic.remarks(), *([note] if note else [])]
 
 

@@ -44,8 +44,8 @@ class Semantic:
         """One line."""
         ratio = self.answer_ms / self.int8_ms
         return [
-            f"a semantic decision, all of `answer()`: {self.answer_ms * 1e3:.1f} µs of processor time (its vector alone "
-            f"{self.vector_ms * 1e3:.1f} µs from Python); MiniLM int8, no head: {self.int8_ms:.2f} ms, fp32 "
+            f"a semantic decision, all of `answer()`: {self.answer_ms * 1e3:.1f} µs of processor time (its vector "
+            f"alone {self.vector_ms * 1e3:.1f} µs from Python); MiniLM int8, no head: {self.int8_ms:.2f} ms, fp32 "
             f"{self.fp32_ms:.2f} ms. 1/{1 / ratio:.0f} of int8's time {held(ratio, MOST_TIME, at_most=True)} at "
             f"{self._share:.1%} of its accuracy ({self.accuracy_int8:.4f}) {held(self._share, LEAST_ACCURACY)}"
         ]
@@ -57,7 +57,10 @@ def measure_semantic(trained: Trained, small: Trial, step: Step) -> Semantic:
     encoders = {name: Teacher.open(folder).encoder for name, folder in trained.encoders.items()}
     work = {"vector": trained.table, **encoders}
     with step("a semantic decision beside an encoder"):
-        taken = {name: _least(lambda each=each: [each.encode([text]) for text in texts], PROBES) for name, each in work.items()}
+        taken = {
+            name: _least(lambda each=each: [each.encode([text]) for text in texts], PROBES)
+            for name, each in work.items()
+        }
     truth = trained.truth
     return Semantic(
         answer_ms=small.compute_ms / small.n,

@@ -18,12 +18,23 @@ TOPICS = {
     "music": ("play a song", "turn the volume up", "skip this track", "shuffle my list"),
 }
 WORDS = ("please", "now", "for me", "today", "again", "quickly", "my friend", "at once", "could you")
-ELSEWHERE = [f"{what} {of}" for what in ("boil", "knead", "grate") for of in ("xylem", "quartz", "zwieback", "jodhpurs")]
-PIECES = ("[UNK]", *sorted({word for phrases in (*TOPICS.values(), WORDS) for phrase in phrases for word in phrase.split()}))
+ELSEWHERE = [
+    f"{what} {of}" for what in ("boil", "knead", "grate") for of in ("xylem", "quartz", "zwieback", "jodhpurs")
+]
+PIECES = (
+    "[UNK]",
+    *sorted({word for phrases in (*TOPICS.values(), WORDS) for phrase in phrases for word in phrase.split()}),
+)
 
 
 def told() -> tuple[list[str], list[str]]:
-    rows = [(f"{ask} {word} {also}", label) for label, asks in TOPICS.items() for ask in asks for word in WORDS for also in WORDS]
+    rows = [
+        (f"{ask} {word} {also}", label)
+        for label, asks in TOPICS.items()
+        for ask in asks
+        for word in WORDS
+        for also in WORDS
+    ]
     return [text for text, _ in rows], [label for _, label in rows]
 
 
@@ -34,7 +45,9 @@ def embedding() -> eco.StaticEmbedding:
     return eco.StaticEmbedding(PIECES, rows, ones, ones)
 
 
-def trained(path: Path, more: tuple[eco.StaticEmbedding, ...]) -> tuple[eco.LinearClassifier, list[str], list[str], list[str]]:
+def trained(
+    path: Path, more: tuple[eco.StaticEmbedding, ...]
+) -> tuple[eco.LinearClassifier, list[str], list[str], list[str]]:
     texts, labels = told()
     names = sorted(TOPICS)
     held_out = texts[::5]
@@ -48,7 +61,9 @@ def trained(path: Path, more: tuple[eco.StaticEmbedding, ...]) -> tuple[eco.Line
 
 
 @pytest.fixture(params=["n-grams", "n-grams and an embedding"])
-def known(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[eco.LinearClassifier, list[str], list[str], list[str]]:
+def known(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> tuple[eco.LinearClassifier, list[str], list[str], list[str]]:
     return trained(tmp_path / "c.safetensors", (embedding(),) if "embedding" in request.param else ())
 
 
@@ -56,7 +71,7 @@ def test_a_file_opened_alone_says_what_a_population_says(tmp_path: Path) -> None
     classifier, _, _, held_out = trained(tmp_path / "c.safetensors", (embedding(),))
     (tmp_path / "ecology.toml").write_text(
         'name = "one"\n[[models]]\nname = "one"\nrole = "champion"\ntier = "small"\nfamily = "linear"\n'
-        'backend = { kind = "linear", path = "c.safetensors" }\n'
+        'timeout_ms = 500\nbackend = { kind = "linear", path = "c.safetensors" }\n'
         f'contract = {{ tasks = ["intent"], output = "label", labels = {json.dumps(classifier.labels)} }}\n'
         'price = { usd_per_call = 0 }\n[policy]\nbaseline = "one"\ndefaults = { task = "intent" }\n'
     )

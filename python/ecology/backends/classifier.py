@@ -183,7 +183,7 @@ class Scope:
         try:
             with np.load(Path(path), allow_pickle=False) as kept:
                 facts = json.loads(kept["facts"].tobytes())
-                centroids = kept["centroids"] if "centroids" in kept else None
+                centroids = kept["centroids"] if "centroids" in kept.files else None
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise ArtifactError(str(path), f"it is no scope of a classifier: {error}", fix) from error
         if not isinstance(facts, dict) or facts.get("version") != VERSION:
