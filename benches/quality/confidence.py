@@ -4,7 +4,7 @@
 
 The small tier is trained on train, and read back from its file. Rows drawn from val with replacement choose a
 threshold, many times anew; val as a whole, which they were drawn from, says whether the promise was kept. Beside it the
-same with one half of val against the other. For ECE, each half of val is measured at the temperature that other rows ask
+same with one half of val against the other. For ECE, each half of val is measured at the temperature that others ask
 for: the other half, and out-of-fold rows of train where these are as fresh (BANKING77). CLINC150's are not: paraphrases
 straddle its folds.
 """
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from intent_plans import FRESH_FOLDS
-from shown import arguments, fit_options, held, show
+from shown import arguments, embedding_of, fit_options, held, show
 from tables import folds, read_intents, read_pair
 
 import ecology as eco
@@ -97,8 +97,10 @@ def _intents(path: Path, options: Any, tell: Callable[[float], None]) -> Intents
     column = {name: at for at, name in enumerate(names)}
     spec = json.loads(_core.default_features())
     more: tuple[Any, ...] = ()
-    if options.embedding is not None:
-        embedding = eco.StaticEmbedding.load(options.embedding)
+    name = path.name.removesuffix(".csv.gz")
+    file = embedding_of(options.embedding, name)
+    if file is not None:
+        embedding = eco.StaticEmbedding.load(file)
         more = (embedding,)
         spec |= {"buckets_log2": BUCKETS_LOG2}
         spec |= {"embedding": {"digest": embedding.digest, "dimensions": embedding.dimensions}}
@@ -107,9 +109,9 @@ def _intents(path: Path, options: Any, tell: Callable[[float], None]) -> Intents
     weights, bias = _core.fit_sparse(rows, known, len(names), options.seed, tell)
     truth = np.array([column.get(label, -1) for label in (intents[at] for at in asked)])
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "small.safetensors"
-        _core.write_classifier(file, rows, weights, bias, names, 1.0)
-        classifier = eco.LinearClassifier.load(file)
+        written = Path(folder) / "small.safetensors"
+        _core.write_classifier(written, rows, weights, bias, names, 1.0)
+        classifier = eco.LinearClassifier.load(written)
     scores = classifier.scores(texts).astype(np.float64)
     near: dict[str, Any] = {"scope": _scope(classifier, train, [names[at] for at in known], texts, truth >= 0, options)}
     if more:
@@ -118,7 +120,6 @@ def _intents(path: Path, options: Any, tell: Callable[[float], None]) -> Intents
         centroids = np.stack([trained[known == at].mean(axis=0) for at in range(len(names))])
         centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
         near["centroid"] = (seen * centroids[scores.argmax(axis=1)]).sum(axis=1)
-    name = path.name.removesuffix(".csv.gz")
     held_out = None
     if name in FRESH_FOLDS:
         parts = _core.group_folds(np.arange(len(train), dtype=np.uint32), FOLDS, options.seed)
@@ -246,7 +247,7 @@ def _router(path: Path, options: Any, tell: Callable[[float], None]) -> dict[str
     sure = np.empty_like(table.scores)
     for number, (train_rows, test_rows) in enumerate(folds(table.prompts, FOLDS, options.seed)):
         outcomes = Outcomes.of_log(table.take(train_rows).outcomes())
-        router = eco.Router.fit(outcomes, seed=options.seed, **fit_options(options.embedding))
+        router = eco.Router.fit(outcomes, seed=options.seed, **fit_options(embedding_of(options.embedding, table.name)))
         columns = [router.models.index(model) for model in table.models]
         sure[test_rows] = router.score_batch(table.take(test_rows).prompts)[:, columns]
         tell((number + 1) / FOLDS)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from intent_tiers import LARGE, PLAIN, SMALL, Trained
 
-from ecology import Ecology
+from ecology import Cascade, Ecology
 from ecology.demo.corpus import TRAIN, VAL
 from ecology.demo.population import write_population
 from ecology.demo.run import Step
@@ -28,25 +28,37 @@ from ecology.policy import MaxCost, QualityTarget
 from ecology.routing.goals import Solved, solve_goal
 from ecology.routing.validation import Validation
 
-__all__ = ["AVERAGED", "CASCADE", "CHEAP", "FRESH_FOLDS", "Measured", "measure", "write_outcomes"]
+__all__ = [
+    "AVERAGED",
+    "CASCADE",
+    "CHEAP",
+    "FRESH_FOLDS",
+    "Measured",
+    "Repeated",
+    "measure",
+    "repeated",
+    "write_outcomes",
+]
 
 CASCADE, AVERAGED, CHEAP = "cascade", "cascade, votes averaged", "the best at ≤ 10 % of large"
 CHEAP_SHARE = 0.10
 FRESH_FOLDS = ("banking77",)
 USD_PER_MS = 0.04 / 3_600_000  # a processor's hour at four cents: costs are in one unit, which one is no matter
 PROBES = 200
-LEAST_SHARE = 0.001
+DRAWS = 10
 
 
 @dataclass
 class Measured:
-    """`trials` by contender, over the judged rows in their order; `solved` by plan, one for each part."""
+    """`trials` by contender, over the judged rows in their order; `solved` by plan, one for each part; `costs` in ms of
+    each tier alone, on other texts: what was solved with."""
 
     trials: dict[str, Trial] = field(default_factory=dict)
     solved: dict[str, list[Solved]] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
 
 
-def measure(trained: Trained, folder: Path, target: float, step: Step, *, fresh_folds: bool) -> Measured:
+def measure(trained: Trained, folder: Path, target: float, margin: float, step: Step, *, fresh_folds: bool) -> Measured:
     """Solve on each part, answer the other, everyone in turns."""
     n = len(trained.judged)
     parts = np.arange(trained.first), np.arange(trained.first, n)
@@ -59,14 +71,12 @@ def measure(trained: Trained, folder: Path, target: float, step: Step, *, fresh_
         tiers = {name: trained.tier(name, place, chosen_by) for name in (PLAIN, SMALL, LARGE)}
         alone = {name: _population(place, [tier], {"kind": "direct"}, name) for name, tier in tiers.items()}
         if not costs:
-            costs = _costs(alone, trained, step)
-        rows = _rows(trained, tiers, costs, chosen_by, fresh_folds)
+            costs = found.costs = _costs(alone, trained, step)
+        rows = _rows(trained, costs, chosen_by, fresh_folds)
         plain = Validation(rows.models, rows.score, rows.leg, rows.cost)
-        goal = QualityTarget(of=LARGE, share=target)
-        cheap = MaxCost(usd_per_request=CHEAP_SHARE * costs[LARGE] * USD_PER_MS)
         contenders = dict(alone)
-        for name, told, asked in ((CASCADE, plain, goal), (AVERAGED, rows, goal), (CHEAP, rows, cheap)):
-            solved = solve_goal(asked, told)
+        for name, goal in _goals(target, margin, costs).items():
+            solved = solve_goal(goal, plain if name == CASCADE else rows)
             found.solved.setdefault(name, []).append(solved)
             contenders[name] = _population(place, [tiers[SMALL], tiers[LARGE]], _table(solved), LARGE, name)
         pieces.append((answered, _run(contenders, trained, answered, step)))
@@ -81,21 +91,79 @@ def _table(solved: Solved) -> dict[str, Any]:
     return {"kind": solved.point.plan.kind} | table
 
 
-def _rows(
-    trained: Trained, tiers: dict[str, Tier], costs: dict[str, float], chosen_by: Any, fresh_folds: bool
-) -> Validation:
-    names = (SMALL, LARGE)
-    used = [tiers[name] for name in names]
-    scores = [tier.val_scores[chosen_by] for tier in used]
-    truth = trained.truth[chosen_by]
+def _rows(trained: Trained, costs: dict[str, float], chosen_by: Any, fresh_folds: bool) -> Validation:
+    names, votes = (SMALL, LARGE), {}
+    for name in names:
+        head = trained.heads[name]
+        scores = [head.scores[chosen_by], head.held_out] if fresh_folds else [head.scores[chosen_by]]
+        votes[name] = _softmax(np.concatenate(scores), trained.temperature(name, chosen_by))
+    truth = [trained.truth[chosen_by]]
     if fresh_folds:
-        scores = [np.concatenate([own, tier.train_scores]) for own, tier in zip(scores, used, strict=True)]
-        truth = np.concatenate([truth, columns_of(trained.corpus.part(TRAIN), trained.labels)])
-    votes = {tier.name: tier.votes(own) for tier, own in zip(used, scores, strict=True)}
-    right = np.stack([votes[name].argmax(axis=1) == truth for name in names], axis=1).astype(np.float64)
+        truth.append(columns_of(trained.corpus.part(TRAIN), trained.labels))
+    right = np.concatenate(truth).astype(np.intp)
+    score = np.stack([votes[name].argmax(axis=1) == right for name in names], axis=1).astype(np.float64)
     leg = np.stack([votes[name].max(axis=1) for name in names], axis=1)
     cost = np.array([costs[name] for name in names]) * USD_PER_MS
-    return Validation(names, right, leg, cost, votes=votes, truth=truth.astype(np.intp))
+    return Validation(names, score, leg, cost, votes=votes, truth=right)
+
+
+def _softmax(scores: Any, temperature: float) -> Any:
+    scaled = np.asarray(scores, np.float64) / temperature
+    shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _goals(target: float, margin: float, costs: dict[str, float]) -> dict[str, QualityTarget | MaxCost]:
+    goal = QualityTarget(of=LARGE, share=target, margin=margin)
+    return {CASCADE: goal, AVERAGED: goal, CHEAP: MaxCost(usd_per_request=CHEAP_SHARE * costs[LARGE] * USD_PER_MS)}
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """One goal solved on many random halves: what the other halves had to say, in the mean."""
+
+    halves: int
+    gap: float
+    kept: float
+    large_runs: float
+
+
+def repeated(
+    trained: Trained, target: float, margin: float, costs: dict[str, float], seed: int, *, fresh_folds: bool
+) -> dict[str, Repeated]:
+    """Without answering: plans of `DRAWS` pairs of random halves, looked up in the scores. One split proves little."""
+    n = len(trained.judged)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for number in range(DRAWS):
+        drawn = np.random.default_rng([seed, number]).permutation(n)
+        halves = drawn[: n // 2], drawn[n // 2 :]
+        for chosen_by, other in (halves, halves[::-1]):
+            rows = _rows(trained, costs, chosen_by, fresh_folds)
+            votes = [
+                _softmax(trained.heads[name].scores[other], trained.temperature(name, chosen_by))
+                for name in (SMALL, LARGE)
+            ]
+            right = [each.argmax(axis=1) == trained.truth[other] for each in votes]
+            for name in (AVERAGED, CHEAP):
+                plan = solve_goal(_goals(target, margin, costs)[name], rows).point.plan
+                if isinstance(plan, Cascade):
+                    escalated = votes[0].max(axis=1) < plan.leg_confidence
+                    both = plan.weights[0] * votes[0] + plan.weights[1] * votes[1]
+                    last = right[1] if plan.combine == "last" else both.argmax(axis=1) == trained.truth[other]
+                    score, runs = np.where(escalated, last, right[0]), float(escalated.mean())
+                else:
+                    alone = getattr(plan, "model", LARGE) != SMALL
+                    score, runs = right[int(alone)], float(alone)
+                found.setdefault(name, []).append((float(score.mean() - right[1].mean()), runs))
+    return {
+        name: Repeated(
+            len(each),
+            float(np.mean([gap for gap, _ in each])),
+            float(np.mean([gap >= 0 for gap, _ in each])),
+            float(np.mean([runs for _, runs in each])),
+        )
+        for name, each in found.items()
+    }
 
 
 def _population(folder: Path, tiers: list[Tier], plan: dict[str, Any], baseline: str, name: str = "alone") -> Path:

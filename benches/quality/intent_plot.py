@@ -15,11 +15,10 @@ LABELS = {
     "n-grams": "n-grams",
     "small": "small",
     "large": "large",
-    "cascade": "cascade",
+    "cascade": "",
     "cascade, votes averaged": "votes averaged",
     "the best at ≤ 10 % of large": "best at ≤ 10 %",
     "specialists": "specialists",
-    "oracle": "oracle",
 }
 CURVES = (
     ("averaged", "every threshold, votes averaged", "line", 2),
@@ -39,7 +38,7 @@ TITLE = "The large model's quality for a fraction of its compute"
 LEAD = (
     "Intent classification, measured: accuracy on texts that nothing was trained on and no threshold was chosen by, "
     "against processor time of a whole answer as a share of the large model's (logarithmic). Curves are all thresholds "
-    "after the event; marks are contenders that answered, with the plan that the quality target chose on other rows."
+    "after the event; marks are contenders that answered, under plans that the product solved on other rows."
 )
 
 
@@ -68,13 +67,16 @@ def _panel(result: dict[str, Any]) -> str:
         (math.log10(first + (1 - first) * share / 60), ends[0] + (ends[1] - ends[0]) * share / 60)
         for share in range(61)
     ]
+    level = f"large alone, {_short(large['accuracy'])}"
+    series.append(Series(level, [math.log10(first), 0.0], [large["accuracy"]] * 2, "dash", 3))
     series.append(Series("a coin between the two", [x for x, _ in blind], [y for _, y in blind], "dot", 5))
     low = min(row["accuracy"] for key, row in rows.items() if key != "specialists")
     shown = [row for key, row in rows.items() if key in LABELS and row["accuracy"] > low - 0.012]
     for row in shown:
         colour, kind = {"cascade, votes averaged": (1, "star"), "large": (3, "points")}.get(row["key"], (0, "points"))
         colour = 5 if row["key"] in ("oracle", "specialists", "n-grams") else colour
-        name = f"{LABELS[row['key']]} {row['accuracy']:.3f}"
+        label = LABELS[row["key"]]
+        name = f"{label} {_short(row['accuracy'])}" if label else ""
         series.append(
             Series(
                 row["name"],
@@ -96,17 +98,23 @@ def _panel(result: dict[str, Any]) -> str:
         x_range=(left, right),
         x_ticks=[at for tick in TICKS if left <= (at := math.log10(tick)) <= right],
         x_format=lambda value: f"{10**value:.1%}" if value < -2 else f"{10**value:.0%}",
-        y_format="{:.3f}".format,
+        y_format=_short,
         height=430,
         title=f"{result['file']}: accuracy against compute",
     )
     gap = chosen["against_large"]
+    oracle = rows["oracle"]
     said = (
-        f"{gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] against the large model alone, at "
-        f"{chosen['compute_ratio']:.1%} of its compute ({result['n']:,} texts, {result['labels']} labels)"
+        f"Votes averaged: {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] against the large model alone, at "
+        f"{chosen['compute_ratio']:.1%} of its compute ({result['n']:,} texts, {result['labels']} labels). "
+        f"An oracle has {_short(oracle['accuracy'])}."
     )
     name = result["file"].split(".")[0]
     return f"<section><h2>{escape(name)}</h2><p>{escape(said)}</p>{chart.html()}</section>"
+
+
+def _short(accuracy: float) -> str:
+    return f"{accuracy:.3f}".removeprefix("0")
 
 
 def _title(row: dict[str, Any]) -> str:

@@ -60,11 +60,15 @@ class Trained:
         """The column of the right label of each judged row."""
         return columns_of(self.judged, self.labels)
 
+    def temperature(self, name: str, chosen_by: Any) -> float:
+        """That of a head on the rows `chosen_by`."""
+        scores = np.ascontiguousarray(self.heads[name].scores[chosen_by], dtype=np.float32)
+        return _core.fit_temperature(scores, self.truth[chosen_by])
+
     def tier(self, name: str, folder: Path, chosen_by: Any) -> Tier:
         """Written into `folder`, calibrated on the rows `chosen_by` of those that are judged."""
         head = self.heads[name]
-        scores = np.ascontiguousarray(head.scores[chosen_by], dtype=np.float32)
-        temperature = _core.fit_temperature(scores, self.truth[chosen_by])
+        temperature = self.temperature(name, chosen_by)
         facts: dict[str, Any] = {"temperature": temperature, "labels": tuple(self.labels)}
         facts |= {"train_scores": head.held_out, "val_scores": head.scores}
         if name == LARGE:
