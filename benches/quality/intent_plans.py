@@ -202,31 +202,34 @@ def _joined(pieces: list[Trial], first: int) -> Trial:
     )
 
 
-def write_outcomes(path: Path, trained: Trained, found: Measured, folder: Path) -> None:
-    """What `ecology justify` reads, of both tiers and the specialists: on the judged rows (`val`; calibrated by the
-    other part), and out-of-fold on train."""
+def write_outcomes(path: Path, trained: Trained, found: Measured, folder: Path, *, fresh_folds: bool) -> None:
+    """What `ecology justify` reads, of tiers and specialists: on the judged rows (calibrated by the other part) for
+    validation, and out-of-fold on train as fresh rows; where `fresh_folds` the other way round, since it is the
+    many rows that have to choose."""
     n, fit, judged = len(trained.judged), trained.corpus.part(TRAIN), trained.judged
     place = folder / "outcomes"
     place.mkdir(exist_ok=True)
     parts = np.arange(trained.first), np.arange(trained.first, n)
+    folded, told_split = ((VAL, "out-of-fold"), TRAIN) if fresh_folds else ((TRAIN, "out-of-fold"), VAL)
+    judged_split = (told_split, "out-of-fold")  # fresh for both tiers, as out-of-fold rows are
     with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(("prompt", "model", "score", "cost_usd", "leg_confidence", "split", "fold"))
+        rows.writerow(("prompt", "model", "score", "latency_ms", "leg_confidence", "split", "fold"))
         for name in (SMALL, LARGE):
             trial = found.trials[name]
-            usd = trial.compute_ms / trial.n * USD_PER_MS
+            ms = trial.compute_ms / trial.n
             sure = np.empty(n)
             for chosen_by, told in (parts, parts[::-1]):
                 tier = trained.tier(name, place, chosen_by)
                 sure[told] = tier.confidence(tier.val_scores)[told]
             right = tier.correct(tier.val_scores, judged)
             for text, score, leg in zip(judged.texts, right, sure, strict=True):
-                rows.writerow((text, f"{name}@1", score, usd, leg, VAL, ""))
+                rows.writerow((text, f"{name}@1", score, ms, leg, *judged_split))
             right, sure = tier.correct(tier.train_scores, fit), tier.confidence(tier.train_scores)
             for text, score, leg in zip(fit.texts, right, sure, strict=True):
-                rows.writerow((text, f"{name}@1", score, usd, leg, TRAIN, "out-of-fold"))
+                rows.writerow((text, f"{name}@1", score, ms, leg, *folded))
             if name == SMALL and not np.isnan(trained.domains["right"]).any():
                 for text, score in zip(judged.texts, trained.domains["right"], strict=True):
-                    rows.writerow((text, "specialists@1", score, 2 * usd, "", VAL, ""))
+                    rows.writerow((text, "specialists@1", score, 2 * ms, "", *judged_split))
                 for text, score in zip(fit.texts, trained.domains["held_out"], strict=True):
-                    rows.writerow((text, "specialists@1", score, 2 * usd, "", TRAIN, "out-of-fold"))
+                    rows.writerow((text, "specialists@1", score, 2 * ms, "", *folded))

@@ -88,10 +88,10 @@ def _one(file: Path, options: Any, scratch: Path) -> dict[str, Any]:
         found = measure(trained, scratch, *asked, step, fresh_folds=fresh_folds)
         with step("the same goals on other halves"):
             again = repeated(trained, *asked, found.costs, options.seed, fresh_folds=fresh_folds)
-        semantic = measure_semantic(trained, found.trials[SMALL], step)
+        semantic = measure_semantic(trained, found.trials[SMALL], scratch / "part-0" / f"{SMALL}-alone.toml", step)
     if options.outcomes is not None:
         options.outcomes.mkdir(parents=True, exist_ok=True)
-        write_outcomes(options.outcomes / file.name, trained, found, scratch)
+        write_outcomes(options.outcomes / file.name, trained, found, scratch, fresh_folds=fresh_folds)
     target = stated(file.name)
     rows = _rows(trained, found, target)
     return {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from intent_tiers import LARGE, Trained
 from shown import held
 
+from ecology import Ecology
 from ecology.backends.static_embedding import Teacher
 from ecology.demo.run import Step
 from ecology.demo.trial import Trial
@@ -51,19 +53,19 @@ class Semantic:
         ]
 
 
-def measure_semantic(trained: Trained, small: Trial, step: Step) -> Semantic:
-    """Each thing on the same prompts, one call a prompt, in turns."""
+def measure_semantic(trained: Trained, small: Trial, population: Path, step: Step) -> Semantic:
+    """Each thing on the same prompts, one call a prompt; `population` has the small tier alone."""
     texts = trained.judged.texts[:PROBES]
     encoders = {name: Teacher.open(folder).encoder for name, folder in trained.encoders.items()}
-    work = {"vector": trained.table, **encoders}
-    with step("a semantic decision beside an encoder"):
+    work = {"vector": trained.table.encode, **{name: each.encode for name, each in encoders.items()}}
+    with Ecology.open(population) as ecology, step("a semantic decision beside an encoder"):
+        answer_ms = _least(lambda: [ecology.answer(text) for text in texts], PROBES)
         taken = {
-            name: _least(lambda each=each: [each.encode([text]) for text in texts], PROBES)
-            for name, each in work.items()
+            name: _least(lambda call=call: [call([text]) for text in texts], PROBES) for name, call in work.items()
         }
     truth = trained.truth
     return Semantic(
-        answer_ms=small.compute_ms / small.n,
+        answer_ms=answer_ms,
         vector_ms=taken["vector"],
         int8_ms=taken["int8"],
         fp32_ms=taken["fp32"],

@@ -166,7 +166,7 @@ class Scope:
         """Write it beside the classifier: numpy's `.npz`, some tens of kilobytes, without any text."""
         import numpy as np
 
-        arrays = {} if self._kept is None else {"centroids": self._kept}
+        arrays: dict[str, Any] = {} if self._kept is None else {"centroids": self._kept}
         with Path(path).open("wb") as file:
             np.savez(file, facts=np.frombuffer(json.dumps(self._facts).encode(), np.uint8), **arrays)
 
