@@ -25,7 +25,7 @@ pub(crate) struct ClassifierWeights {
 
 impl ClassifierWeights {
     fn of(artifact: Artifact) -> Result<Self, ArtifactError> {
-        let Meaning::Classifier { labels, temperature } = artifact.meaning else {
+        let Meaning::Classifier { labels, temperature, .. } = artifact.meaning else {
             return Err(ArtifactError::Format("it holds a router, not a classifier".into()));
         };
         Ok(Self { table: artifact.table, labels, temperature, digest: artifact.digest })
