@@ -17,7 +17,7 @@ LABELS = {
     "large": "large",
     "cascade": "",
     "cascade, votes averaged": "votes averaged",
-    "the best at ≤ 10 % of large": "best at ≤ 10 %",
+    "the best at ≤ 10 % of large": "",
     "specialists": "specialists",
 }
 CURVES = (
