@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         replay,
         signals,
     )
+    from .backends.classifier import LinearClassifier, Scope
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
@@ -50,6 +51,7 @@ _HOMES = {
         "replay",
         "signals",
     ),
+    ".backends.classifier": ("LinearClassifier", "Scope"),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
@@ -88,6 +90,7 @@ __all__ = [
     "ErrorBound",
     "IntentModel",
     "LinUcb",
+    "LinearClassifier",
     "Manifest",
     "MaxCost",
     "Outcome",
@@ -101,6 +104,7 @@ __all__ = [
     "Role",
     "Router",
     "Savings",
+    "Scope",
     "Stage",
     "StaticEmbedding",
     "Tier",

@@ -112,3 +112,11 @@ def test_fresh_rows_decide_where_the_validation_rows_are_too_few() -> None:
     )
     misled = [advise_on(rows_of(500, leg="noise", seed=seed), fresh=noise).verdict for seed in range(30)]
     assert misled.count("a cascade") <= 1
+
+
+def test_fewer_fresh_rows_than_validation_rows_decide_nothing() -> None:
+    many = rows_of(8000, leg="hints", dear=0.85, seed=3)
+    few = rows_of(100, leg="noise", dear=0.85, seed=4)
+    alone, told = advise_on(many), advise_on(many, fresh=few)
+    assert alone.verdict == told.verdict == "a cascade"
+    assert alone.table == told.table

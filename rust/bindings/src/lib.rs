@@ -7,6 +7,7 @@
 //! | `aggregate` | majority, best confidence |
 //! | `bridge` | how an event loop learns of post: one wake-up for all that has come |
 //! | `call` | calls that the interpreter may never return from |
+//! | `classifier` | a file of a linear classifier |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
 //! | `embedding` | static embeddings |
@@ -29,6 +30,7 @@ mod aggregate;
 mod answer;
 mod bridge;
 mod call;
+mod classifier;
 mod convert;
 mod decision;
 mod embedding;
@@ -61,6 +63,8 @@ mod _core {
     use answer::Answer;
     #[pymodule_export]
     use bridge::Bridge;
+    #[pymodule_export]
+    use classifier::ClassifierWeights;
     #[pymodule_export]
     use decision::{Decision, replay};
     #[pymodule_export]
