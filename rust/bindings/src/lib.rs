@@ -71,8 +71,8 @@ mod _core {
     use flight::{Flight, Post};
     #[pymodule_export]
     use learn::{
-        Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
-        out_of_fold_classifier, out_of_fold_dense, write_classifier,
+        Features, fit_dense, fit_sparse, fit_temperature, group_folds, out_of_fold_classifier,
+        out_of_fold_dense, write_classifier,
     };
     #[pymodule_export]
     use learned::Learned;

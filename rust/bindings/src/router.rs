@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecology_core::snapshot::{FactoredParts, ModelHead, Platt, RouterWeights as Weights};
-use ecology_core::text::{Features, Signals, WeightTable};
+use ecology_core::snapshot::{FactoredParts, ModelHead, RouterWeights as Weights};
+use ecology_core::text::{Features, Signals};
 use ecology_runtime::batch::in_parallel_with;
 use ecology_runtime::router_file::{RouterFile, RouterFileError, Tensor, Tensors};
 use numpy::{
@@ -54,22 +54,8 @@ impl RouterWeights {
         &self.file.weights
     }
 
-    /// Puts fitted heads of a direct router together, quantized; the digest is that of the file they would be saved as.
-    pub(crate) fn fitted(
-        table: WeightTable,
-        models: Vec<String>,
-        calibration: Vec<(f32, f32)>,
-        card: String,
-    ) -> Result<Self, String> {
-        let names = models.iter().map(|model| model.as_str().into()).collect();
-        let platt = calibration.iter().map(|&(slope, offset)| Platt { slope, offset }).collect();
-        let weights = Weights::new(table.quantized(), names, platt, "".into());
-        let weights = weights.map_err(|error| error.to_string())?;
-        let file = RouterFile::new(weights, String::new(), card).map_err(|error| error.to_string())?;
-        Ok(Self { file })
-    }
-
-    /// The same of a factored router. `data` is the SHA-256 of the outcomes it was fitted on.
+    /// Puts fitted parts together; the digest is that of the file they would be saved as. `data` is the SHA-256 of the outcomes that
+    /// they were fitted on.
     pub(crate) fn of_parts(
         parts: &FactoredParts,
         models: &[String],
@@ -191,6 +177,7 @@ impl RouterWeights {
     fn kind(&self) -> &'static str {
         if self.weights().is_factored() { "factored" } else { "direct" }
     }
+
     /// Name, names of the members (if they have any) and size of each block of φ, in order.
     #[getter]
     fn blocks(&self) -> Vec<(String, Vec<String>, usize)> {
