@@ -76,32 +76,31 @@ impl RouterWeights {
         }
         Err(PyValueError::new_err(format!("there is no model {column} of {models}")))
     }
+}
 
-    /// Something of φ of each text, float32 [n, width], without the GIL on all cores.
-    fn rows<'py>(
-        &self,
-        py: Python<'py>,
-        texts: &[Bound<'py, PyString>],
-        width: usize,
-        tell: impl Fn(&[f32], &mut Vec<f32>) + Sync,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
-        let weights = self.weights();
-        let rows = py.detach(|| {
-            in_parallel_with(
-                &texts,
-                || (Features::default(), Vec::new()),
-                |(features, basis), text| {
-                    weights.extractor().extract_into(text, features);
-                    weights.basis_into(features, basis);
-                    let mut row = Vec::with_capacity(width);
-                    tell(basis, &mut row);
-                    row
-                },
-            )
-        });
-        PyArray1::from_vec(py, rows.concat()).reshape([texts.len(), width])
-    }
+/// Something of φ of each text, float32 [n, width], without the GIL on all cores.
+pub(crate) fn rows<'py>(
+    py: Python<'py>,
+    weights: &Weights,
+    texts: &[Bound<'py, PyString>],
+    width: usize,
+    tell: impl Fn(&[f32], &mut Vec<f32>) + Sync,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
+    let rows = py.detach(|| {
+        in_parallel_with(
+            &texts,
+            || (Features::default(), Vec::new()),
+            |(features, basis), text| {
+                weights.extractor().extract_into(text, features);
+                weights.basis_into(features, basis);
+                let mut row = Vec::with_capacity(width);
+                tell(basis, &mut row);
+                row
+            },
+        )
+    });
+    PyArray1::from_vec(py, rows.concat()).reshape([texts.len(), width])
 }
 
 #[pymethods]
@@ -193,7 +192,7 @@ impl RouterWeights {
         texts: Vec<Bound<'py, PyString>>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let width = self.weights().basis();
-        self.rows(py, &texts, width, |basis, row| row.extend_from_slice(basis))
+        rows(py, self.weights(), &texts, width, |basis, row| row.extend_from_slice(basis))
     }
 
     /// Expected score of one model (a column) less that of another for each text, on all cores: float32 [n].
@@ -207,7 +206,8 @@ impl RouterWeights {
         self.column(strong)?;
         self.column(weak)?;
         let weights = self.weights();
-        let gains = self.rows(py, &texts, 1, |basis, row| row.push(weights.gain(basis, strong, weak)))?;
+        let gain = |basis: &[f32], row: &mut Vec<f32>| row.push(weights.gain(basis, strong, weak));
+        let gains = rows(py, weights, &texts, 1, gain)?;
         gains.reshape([texts.len()])
     }
 

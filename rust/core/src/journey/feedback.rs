@@ -133,7 +133,7 @@ pub struct Graded {
 }
 
 /// Sums since the process began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct FeedbackCounts {
     /// Answers that wait.
     pub pending: u64,
