@@ -386,15 +386,6 @@ def fit_head(
     validation_basis: npt.NDArray[np.float32],
     validation_scores: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.float32], float, str]: ...
-def fit_router_heads(
-    train: Features,
-    train_targets: npt.NDArray[np.float32],
-    validation: Features,
-    validation_targets: npt.NDArray[np.float32],
-    models: Sequence[str],
-    card: str = "{}",
-    seed: int = 0,
-) -> RouterWeights: ...
 def fit_sparse(
     rows: Features,
     labels: npt.NDArray[np.uint32],

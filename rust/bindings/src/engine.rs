@@ -4,16 +4,14 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecology_core::journey::{Chooser, DecisionRecord, Refusal, Routed};
+use ecology_core::journey::{Chooser, DecisionRecord, Refusal};
 use ecology_core::router::Decision as RoutedDecision;
 use ecology_core::snapshot::{ModelIndex, Snapshot, Weights};
-use ecology_core::text::{Extractor, Features};
-use ecology_core::{Tensor, Value};
+use ecology_core::text::Features;
 use ecology_runtime::Mailbox;
 use ecology_runtime::carriers::{Interrupted, carry};
 use ecology_runtime::engine::{Engine as RuntimeEngine, Population};
 use ecology_runtime::flight::{Flight as RuntimeFlight, HostLeg};
-use ecology_runtime::members::LegInput;
 use ecology_runtime::process::Homebound;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -24,24 +22,24 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::answer::Answer;
 use crate::bridge::Bridge;
 use crate::call::call;
-use crate::convert::{RequestArgs, Word, json_to_py, py_to_value, request, tokens};
+use crate::convert::{RequestArgs, Word, json_to_py, tokens};
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
 use crate::intent::IntentWeights;
 use crate::learned::Learned;
 use crate::member::Member;
-use crate::onnx;
-use crate::router::RouterWeights;
+use crate::reading::{Read, is_declared, is_plain};
+use crate::router::{RouterWeights, rows};
 use crate::section::{Section, attached, detached, outside};
 
 /// Serves requests from one population at a time.
 #[pyclass(frozen, module = "ecology._core")]
 pub(crate) struct Engine {
-    engine: Homebound<RuntimeEngine>,
+    pub(crate) engine: Homebound<RuntimeEngine>,
     /// Held while a population is compiled and swapped in, so that generations count up one by one.
     generation: Mutex<u64>,
-    seed: AtomicU64,
+    pub(crate) seed: AtomicU64,
 }
 
 fn population(
@@ -61,94 +59,8 @@ fn population(
     Ok(Population::new(Arc::new(snapshot), members))
 }
 
-/// What `begin` gives.
-struct Begun {
-    began_ns: u64,
-    population: Arc<Population>,
-    content: Option<Value>,
-    tensor: Option<Result<Arc<Tensor>, Arc<str>>>,
-}
-
-/// What `read` gives: the population it was read under, the request, and what legs are given.
-struct Read {
-    population: Arc<Population>,
-    request: ecology_core::journey::Request,
-    input: LegInput,
-    began_ns: u64,
-}
-
-impl Engine {
-    /// The population to read a request under, and what only the host can say of its input, while it can.
-    fn begin(&self, py: Python<'_>, text: &str, host: Option<&Py<PyAny>>) -> PyResult<Begun> {
-        let began_ns = self.engine.clock().now_ns();
-        let population = self.engine.current();
-        let tensor = host.filter(|_| population.reads.tensor).map(|host| onnx::tensor(py, host));
-        let content = match host.map(|host| host.bind(py)) {
-            _ if !population.reads.content => None,
-            Some(host) if !host.is_instance_of::<PyString>() => Some(py_to_value(host)?),
-            _ => Some(Value::from(text)),
-        };
-        Ok(Begun { began_ns, population, content, tensor })
-    }
-
-    fn read(&self, begun: Begun, text: &str, host: Option<Py<PyAny>>, args: Option<&RequestArgs>) -> Read {
-        let Begun { began_ns, population, content, tensor } = begun;
-        let features = Arc::new(population.snapshot.extractor.extract(text));
-        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
-        let request = request(args, &population.snapshot, text, Arc::clone(&features), began_ns, seed);
-        // A text of which nobody but inline members will see more than the features is not copied for them.
-        let text: Arc<str> = if host.is_some() && !population.reads.text { "".into() } else { text.into() };
-        let spec = Some(Arc::clone(&population.spec));
-        let host = host.map(|object| Arc::new(object) as _);
-        let input = LegInput { text, features, spec, content, tensor, host, ..LegInput::default() };
-        Read { population, request, input, began_ns }
-    }
-
-    /// Routing starts no leg, so nobody needs the text once its features are taken.
-    fn routed(&self, text: &str, args: Option<&RequestArgs>) -> Result<Routed, Refusal> {
-        self.routed_under(&self.engine.current().snapshot, text, args)
-    }
-
-    fn routed_under(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        text: &str,
-        args: Option<&RequestArgs>,
-    ) -> Result<Routed, Refusal> {
-        let began_ns = self.engine.clock().now_ns();
-        let features = Arc::new(extracted(&snapshot.extractor, text));
-        let seed = self.seed.fetch_add(1, Ordering::Relaxed);
-        let request = request(args, snapshot, text, features, began_ns, seed);
-        Routed::route(Arc::clone(snapshot), self.engine.live(), request).map(|(routed, _)| routed)
-    }
-}
-
-thread_local! {
-    static FEATURES: RefCell<Features> = RefCell::default();
-}
-
-/// The features of a text, in as much memory as they need: they grow in memory that a thread keeps.
-fn extracted(extractor: &Extractor, text: &str) -> Features {
-    FEATURES.with_borrow_mut(|features| {
-        extractor.extract_into(text, features);
-        features.clone()
-    })
-}
-
 fn unwritable(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
-}
-
-/// Whether a text is plainly no blank, without a look at all of it.
-fn is_plain(text: &str) -> bool {
-    text.bytes().take(64).any(|byte| byte.is_ascii_graphic())
-}
-
-/// Whether the account is one that somebody declared, or below one, where accounts are declared at all.
-fn is_declared(snapshot: &Snapshot, account: &str) -> bool {
-    let declared = &snapshot.spec.accounts;
-    let root = account.split('/').next();
-    declared.is_empty() || declared.keys().any(|name| name.split('/').next() == root)
 }
 
 #[pymethods]
@@ -403,25 +315,14 @@ impl Engine {
         py: Python<'py>,
         texts: Vec<Bound<'py, PyString>>,
     ) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
-        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
         let current = self.engine.current();
         let Some(router) = &current.snapshot.router else { return Ok(None) };
-        let columns = router.models().len();
-        let rows = py.detach(|| {
-            ecology_runtime::batch::in_parallel_with(
-                &texts,
-                || (Features::default(), Vec::new()),
-                |(features, basis), text| {
-                    let mut scores = vec![0.0; columns];
-                    current.snapshot.extractor.extract_into(text, features);
-                    router.basis_into(features, basis);
-                    router.scores_into(basis, &mut scores);
-                    scores
-                },
-            )
-        });
-        let flat = PyArray1::from_vec(py, rows.concat());
-        Ok(Some(flat.reshape([texts.len(), columns])?))
+        let models = router.models().len();
+        let scores = |basis: &[f32], row: &mut Vec<f32>| {
+            row.resize(models, 0.0);
+            router.scores_into(basis, row);
+        };
+        rows(py, router, &texts, models, scores).map(Some)
     }
 
     /// Grades an answer with a score in [0, 1], and tells whether the router learned from it. Every so many lessons make a
@@ -462,15 +363,9 @@ impl Engine {
     }
 
     /// Answers that wait, those that were forgotten, grades, those that were learned from, and rows that did not fit.
-    fn feedback_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counts = self.engine.live().feedback.counts();
-        let row = PyDict::new(py);
-        row.set_item("pending", counts.pending)?;
-        row.set_item("forgotten", counts.forgotten)?;
-        row.set_item("graded", counts.graded)?;
-        row.set_item("learned", counts.learned)?;
-        row.set_item("dropped", counts.dropped)?;
-        Ok(row)
+    fn feedback_counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let counts = serde_json::to_value(self.engine.live().feedback.counts());
+        json_to_py(py, &counts.map_err(unwritable)?)
     }
 
     /// Makes the decision of a record (JSON) again, under the current snapshot or one of the last that learned.
@@ -486,27 +381,7 @@ impl Engine {
 
     /// Lossless sums by account, model, task and role since the process began.
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let rows = self.engine.live().counters.all();
-        rows.into_iter()
-            .map(|(key, tally)| {
-                let row = PyDict::new(py);
-                row.set_item("account", &*key.account)?;
-                row.set_item("model", &*key.model)?;
-                row.set_item("task", &*key.task)?;
-                row.set_item("role", key.role)?;
-                row.set_item("calls", tally.calls)?;
-                row.set_item("ok", tally.ok)?;
-                row.set_item("timed_out", tally.timed_out)?;
-                row.set_item("cancelled", tally.cancelled)?;
-                row.set_item("failed", tally.failed)?;
-                row.set_item("nano_usd", tally.nano_usd)?;
-                row.set_item("tokens_in", tally.tokens_in)?;
-                row.set_item("tokens_out", tally.tokens_out)?;
-                row.set_item("compute_ns", tally.compute_ns)?;
-                row.set_item("latency_ns", tally.latency_ns)?;
-                Ok(row)
-            })
-            .collect()
+        crate::counters::sums(py, &self.engine.live().counters)
     }
 
     /// Limit, committed, reserved and overrun of every account and limited or used resource.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ecology_core::text::{Extractor, FeatureSpec, WeightTable};
-use ecology_learn::{self as learn, Linear, LogisticOptions, Rows, SoftmaxOptions};
+use ecology_learn::{self as learn, Linear, Rows, SoftmaxOptions};
 use ecology_runtime::artifact::{Artifact, Meaning};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
@@ -13,7 +13,6 @@ use pyo3::types::PyString;
 use crate::call::call;
 use crate::embedding::StaticEmbedding;
 use crate::errors;
-use crate::router::RouterWeights;
 use crate::section::attached;
 use crate::text::extractor;
 
@@ -278,38 +277,4 @@ pub(crate) fn group_folds<'py>(
 ) -> PyResult<Bound<'py, PyArray1<u32>>> {
     let groups = groups.to_vec()?;
     Ok(PyArray1::from_vec(py, py.detach(|| learn::folds(&groups, k, seed))))
-}
-
-/// Fits and calibrates one head per model. Targets are float32 [n, models] in [0, 1], NaN where a model was not observed.
-#[pyfunction]
-#[pyo3(signature = (train, train_targets, validation, validation_targets, models, card="{}", seed=0))]
-#[allow(clippy::too_many_arguments, reason = "keywords of one Python call")]
-pub(crate) fn fit_router_heads(
-    py: Python<'_>,
-    train: &Features,
-    train_targets: PyReadonlyArray2<'_, f32>,
-    validation: &Features,
-    validation_targets: PyReadonlyArray2<'_, f32>,
-    models: Vec<String>,
-    card: &str,
-    seed: u64,
-) -> PyResult<RouterWeights> {
-    if train.spec() != validation.spec() {
-        return Err(refused("train and validation rows have different feature specs"));
-    }
-    let flat = |targets: &PyReadonlyArray2<'_, f32>| targets.as_array().iter().copied().collect::<Vec<f32>>();
-    let (train_targets, validation_targets) = (flat(&train_targets), flat(&validation_targets));
-    let options = LogisticOptions { seed, ..LogisticOptions::default() };
-    let fitted = py.detach(|| {
-        learn::fit_router(
-            (&train.rows, &train_targets),
-            (&validation.rows, &validation_targets),
-            models.len(),
-            train.spec().dimension(),
-            &options,
-        )
-    });
-    let (heads, calibration) = fitted.map_err(refused)?;
-    let table = heads.into_table(train.extractor.clone()).map_err(refused)?;
-    RouterWeights::fitted(table, models, calibration, card.to_owned()).map_err(refused)
 }

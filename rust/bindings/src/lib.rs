@@ -32,6 +32,7 @@ mod bridge;
 mod call;
 mod classifier;
 mod convert;
+mod counters;
 mod decision;
 mod embedding;
 mod engine;
@@ -44,6 +45,7 @@ mod learned;
 mod lin_ucb;
 mod member;
 mod onnx;
+mod reading;
 mod router;
 mod section;
 mod text;
@@ -79,8 +81,8 @@ mod _core {
     use intent::IntentWeights;
     #[pymodule_export]
     use learn::{
-        Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
-        out_of_fold_classifier, out_of_fold_dense, write_classifier,
+        Features, fit_dense, fit_sparse, fit_temperature, group_folds, out_of_fold_classifier,
+        out_of_fold_dense, write_classifier,
     };
     #[pymodule_export]
     use learned::Learned;

@@ -77,7 +77,7 @@ impl LinUcb {
         Ok(PyArray1::from_vec(py, scores))
     }
 
-    /// The arm was chosen in this context float32 [d] and brought this reward, any finite number.
+    /// The arm was chosen in this context float32 [d] and brought this reward, from -1e100 to 1e100.
     ///
     /// Raises IndexError for an arm that is not there, ValueError as `choose`; then nothing changes.
     fn update(&self, py: Python<'_>, arm: usize, context: Context<'_>, reward: f64) -> PyResult<()> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecology_core::snapshot::{FactoredParts, ModelHead, Platt, RouterWeights as Weights};
-use ecology_core::text::{Features, Signals, WeightTable};
+use ecology_core::snapshot::{FactoredParts, ModelHead, RouterWeights as Weights};
+use ecology_core::text::{Features, Signals};
 use ecology_runtime::batch::in_parallel_with;
 use ecology_runtime::router_file::{RouterFile, RouterFileError, Tensor, Tensors};
 use numpy::{
@@ -54,22 +54,8 @@ impl RouterWeights {
         &self.file.weights
     }
 
-    /// Puts fitted heads of a direct router together, quantized; the digest is that of the file they would be saved as.
-    pub(crate) fn fitted(
-        table: WeightTable,
-        models: Vec<String>,
-        calibration: Vec<(f32, f32)>,
-        card: String,
-    ) -> Result<Self, String> {
-        let names = models.iter().map(|model| model.as_str().into()).collect();
-        let platt = calibration.iter().map(|&(slope, offset)| Platt { slope, offset }).collect();
-        let weights = Weights::new(table.quantized(), names, platt, "".into());
-        let weights = weights.map_err(|error| error.to_string())?;
-        let file = RouterFile::new(weights, String::new(), card).map_err(|error| error.to_string())?;
-        Ok(Self { file })
-    }
-
-    /// The same of a factored router. `data` is the SHA-256 of the outcomes it was fitted on.
+    /// Puts fitted parts together; the digest is that of the file they would be saved as. `data` is the SHA-256 of the outcomes that
+    /// they were fitted on.
     pub(crate) fn of_parts(
         parts: &FactoredParts,
         models: &[String],
@@ -90,32 +76,31 @@ impl RouterWeights {
         }
         Err(PyValueError::new_err(format!("there is no model {column} of {models}")))
     }
+}
 
-    /// Something of φ of each text, float32 [n, width], without the GIL on all cores.
-    fn rows<'py>(
-        &self,
-        py: Python<'py>,
-        texts: &[Bound<'py, PyString>],
-        width: usize,
-        tell: impl Fn(&[f32], &mut Vec<f32>) + Sync,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
-        let weights = self.weights();
-        let rows = py.detach(|| {
-            in_parallel_with(
-                &texts,
-                || (Features::default(), Vec::new()),
-                |(features, basis), text| {
-                    weights.extractor().extract_into(text, features);
-                    weights.basis_into(features, basis);
-                    let mut row = Vec::with_capacity(width);
-                    tell(basis, &mut row);
-                    row
-                },
-            )
-        });
-        PyArray1::from_vec(py, rows.concat()).reshape([texts.len(), width])
-    }
+/// Something of φ of each text, float32 [n, width], without the GIL on all cores.
+pub(crate) fn rows<'py>(
+    py: Python<'py>,
+    weights: &Weights,
+    texts: &[Bound<'py, PyString>],
+    width: usize,
+    tell: impl Fn(&[f32], &mut Vec<f32>) + Sync,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let texts = texts.iter().map(|text| text.to_str()).collect::<PyResult<Vec<&str>>>()?;
+    let rows = py.detach(|| {
+        in_parallel_with(
+            &texts,
+            || (Features::default(), Vec::new()),
+            |(features, basis), text| {
+                weights.extractor().extract_into(text, features);
+                weights.basis_into(features, basis);
+                let mut row = Vec::with_capacity(width);
+                tell(basis, &mut row);
+                row
+            },
+        )
+    });
+    PyArray1::from_vec(py, rows.concat()).reshape([texts.len(), width])
 }
 
 #[pymethods]
@@ -191,6 +176,7 @@ impl RouterWeights {
     fn kind(&self) -> &'static str {
         if self.weights().is_factored() { "factored" } else { "direct" }
     }
+
     /// Name, names of the members (if they have any) and size of each block of φ, in order.
     #[getter]
     fn blocks(&self) -> Vec<(String, Vec<String>, usize)> {
@@ -206,7 +192,7 @@ impl RouterWeights {
         texts: Vec<Bound<'py, PyString>>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let width = self.weights().basis();
-        self.rows(py, &texts, width, |basis, row| row.extend_from_slice(basis))
+        rows(py, self.weights(), &texts, width, |basis, row| row.extend_from_slice(basis))
     }
 
     /// Expected score of one model (a column) less that of another for each text, on all cores: float32 [n].
@@ -220,7 +206,8 @@ impl RouterWeights {
         self.column(strong)?;
         self.column(weak)?;
         let weights = self.weights();
-        let gains = self.rows(py, &texts, 1, |basis, row| row.push(weights.gain(basis, strong, weak)))?;
+        let gain = |basis: &[f32], row: &mut Vec<f32>| row.push(weights.gain(basis, strong, weak));
+        let gains = rows(py, weights, &texts, 1, gain)?;
         gains.reshape([texts.len()])
     }
 

@@ -17,7 +17,7 @@ use common::{compile, constant_router, model, random_features, reply, request, s
 use ecology_core::journey::{
     DecisionRecord, FeedbackError, Finished, Graded, Input, Journey, Live, Routed, replay,
 };
-use ecology_core::snapshot::{PlanSpec, Risk, RouterWeights, Snapshot, SnapshotSpec};
+use ecology_core::snapshot::{Doubt, LowConfidence, PlanSpec, Risk, RouterWeights, Snapshot, SnapshotSpec};
 
 const IDS: [&str; 3] = ["a@1", "b@1", "c@1"];
 
@@ -50,13 +50,22 @@ fn serving(spec: SnapshotSpec, router: Option<RouterWeights>) -> (Arc<Snapshot>,
 
 /// Answers one request; each leg replies with this confidence.
 fn answered(snapshot: &Arc<Snapshot>, live: &Arc<Live>, seed: u64, confidence: f32) -> Arc<Finished> {
+    answered_by(snapshot, live, seed, Some(confidence))
+}
+
+fn answered_by(
+    snapshot: &Arc<Snapshot>,
+    live: &Arc<Live>,
+    seed: u64,
+    confidence: Option<f32>,
+) -> Arc<Finished> {
     let mut request = request(random_features(&mut Chance(seed)));
     request.seed = seed;
     let mut journey = Journey::begin(Arc::clone(snapshot), Arc::clone(live), request).unwrap();
     journey.advance(0, Input::Start, &mut Vec::new());
     let mut leg = 0;
     while !journey.over() {
-        let result = Ok(reply("yes", Some(confidence)));
+        let result = Ok(reply("yes", confidence));
         journey.advance(1_000_000, Input::LegDone { leg, result }, &mut Vec::new());
         leg += 1;
     }
@@ -144,6 +153,23 @@ fn an_answer_that_was_picked_by_its_confidence_is_logged_and_teaches_nothing() {
         assert_eq!(graded, Ok(Graded { learned, publish: learned }), "{plan:?}");
         let rows = live.feedback.take(10);
         assert_eq!((rows[0].ending, rows[0].learned), (ending, learned), "{plan:?}");
+    }
+}
+
+/// Answers below the doubt's bound are withheld, and nobody grades them: those that passed would teach that all are like them.
+#[test]
+fn an_answer_that_passed_a_doubt_teaches_only_if_the_prompt_alone_decided_that() {
+    let doubt = Doubt { answer_confidence: 0.5, fail: LowConfidence::Abstain };
+    for (doubt, said, learned) in
+        [(None, Some(0.9), true), (Some(doubt), Some(0.9), false), (Some(doubt), None, true)]
+    {
+        let mut spec = learning(1, 10);
+        spec.default_doubt = doubt;
+        let (snapshot, live) = serving(spec, Some(router([0.9, 0.5, 0.4])));
+        let finished = answered_by(&snapshot, &live, 3, said);
+        assert!(finished.output().is_some());
+        let graded = live.feedback.grade(&finished.id.to_string(), 1.0, 0, 0.0);
+        assert_eq!(graded, Ok(Graded { learned, publish: learned }), "{doubt:?} {said:?}");
     }
 }
 

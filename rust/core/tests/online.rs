@@ -138,6 +138,21 @@ fn what_cannot_be_learned_from_is_refused_and_changes_nothing() {
     assert!(Ridge::resumed(1.0, vec![1.0, 0.0, 0.0, f64::NAN], vec![0.0; 2], 0).is_none());
 }
 
+/// Two rewards that doubles can hold, whose difference they cannot.
+#[test]
+fn rewards_as_large_as_any_leave_numbers_finite() {
+    for prior in [1e-9, 1.0, 1e9] {
+        let mut bandit = LinUcb::new(1, 2, 1.0, prior).unwrap();
+        let x = [prior.sqrt() as f32, 0.5];
+        for reward in [f64::MAX, -f64::MAX, 1e100, -1e100, 0.0] {
+            let learned = bandit.update(0, &x, reward);
+            assert_eq!(learned.is_ok(), reward.abs() <= 1e100, "{reward}");
+            assert!(bandit.theta(0).unwrap().iter().all(|x| x.is_finite()), "{prior} {reward}");
+            assert!(bandit.scores(&x).unwrap()[0].is_finite(), "{prior} {reward}");
+        }
+    }
+}
+
 #[test]
 fn a_context_of_zeros_teaches_nothing() {
     let mut ridge = Ridge::new(3, 1.0).unwrap();

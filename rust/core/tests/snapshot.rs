@@ -194,7 +194,7 @@ type Wrong = (&'static str, fn(&mut SnapshotSpec), fn(&SnapshotError) -> bool);
 #[test]
 fn what_cannot_be_compiled_is_refused_by_name() {
     use SnapshotError as E;
-    let cases: [Wrong; 12] = [
+    let cases: [Wrong; 13] = [
         (
             "duplicate id",
             |s| s.models[1].id = "a@1".into(),
@@ -265,6 +265,18 @@ fn what_cannot_be_compiled_is_refused_by_name() {
                     then: None,
                     leg_confidence: 0.5,
                     average: Some([2.0, -1.0]),
+                }
+            },
+            |e| matches!(e, E::Weights(_)),
+        ),
+        (
+            "weights whose sum is none",
+            |s| {
+                s.default_plan = PlanSpec::Cascade {
+                    first: None,
+                    then: None,
+                    leg_confidence: 0.5,
+                    average: Some([f64::MAX, f64::MAX]),
                 }
             },
             |e| matches!(e, E::Weights(_)),

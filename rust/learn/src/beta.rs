@@ -1,7 +1,7 @@
 //! Beta calibration: for scores that are nearly probabilities already.
 
 use crate::LearnError;
-use crate::isotonic::check_calibration;
+use crate::calibrate::check_calibration;
 
 /// Scores are drawn in to [this, 1 − this] before a logarithm is taken.
 const EDGE: f64 = 0.001;

@@ -73,18 +73,7 @@ pub fn fit_temperature(logits: &[f32], labels: &[u32], columns: usize) -> Result
 /// # Ok::<(), ecology_learn::LearnError>(())
 /// ```
 pub fn fit_platt(scores: &[f32], targets: &[f32]) -> Result<(f32, f32), LearnError> {
-    if scores.is_empty() {
-        return Err(LearnError::NoRows);
-    }
-    if scores.len() != targets.len() {
-        return Err(LearnError::Shape { what: "targets", expected: scores.len(), found: targets.len() });
-    }
-    if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
-        return Err(LearnError::NotFinite { what: "the score", row });
-    }
-    if let Some(row) = targets.iter().position(|target| !(0.0..=1.0).contains(target)) {
-        return Err(LearnError::TargetOutOfRange { row, target: targets[row] });
-    }
+    check_calibration(scores, targets)?;
     let positive: f64 = targets.iter().map(|target| f64::from(*target)).sum();
     let negative = targets.len() as f64 - positive;
     let (high, low) = ((positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0));
@@ -106,6 +95,23 @@ pub fn fit_platt(scores: &[f32], targets: &[f32]) -> Result<(f32, f32), LearnErr
         .collect();
     let (a, b) = newton(&rows, ((positive + 1.0) / (negative + 1.0)).ln());
     Ok(((a / deviation) as f32, (b - a * mean / deviation) as f32))
+}
+
+/// What every calibration needs: a finite score and a target in [0, 1] for each row.
+pub(crate) fn check_calibration(scores: &[f32], targets: &[f32]) -> Result<(), LearnError> {
+    if scores.is_empty() {
+        return Err(LearnError::NoRows);
+    }
+    if scores.len() != targets.len() {
+        return Err(LearnError::Shape { what: "targets", expected: scores.len(), found: targets.len() });
+    }
+    if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
+        return Err(LearnError::NotFinite { what: "the score", row });
+    }
+    match targets.iter().position(|target| !(0.0..=1.0).contains(target)) {
+        Some(row) => Err(LearnError::TargetOutOfRange { row, target: targets[row] }),
+        None => Ok(()),
+    }
 }
 
 /// Minimises Σ log(1 + e^{az+b}) − t(az + b) over (a, b), from (0, `b`).

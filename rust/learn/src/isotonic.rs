@@ -1,6 +1,7 @@
 //! Isotonic regression: the best calibration that only assumes a better score to mean a better chance.
 
 use crate::LearnError;
+use crate::calibrate::check_calibration;
 
 /// Fewer rows than this share make a knot of their own; smaller steps are noise.
 const SMALLEST_SHARE: f64 = 1.0 / 64.0;
@@ -95,22 +96,5 @@ fn merge_last(pools: &mut Vec<Pool>) {
         && let Some(before) = pools.last_mut()
     {
         before.absorb(&after);
-    }
-}
-
-/// What every calibration needs: a finite score and a target in [0, 1] for each row.
-pub(crate) fn check_calibration(scores: &[f32], targets: &[f32]) -> Result<(), LearnError> {
-    if scores.is_empty() {
-        return Err(LearnError::NoRows);
-    }
-    if scores.len() != targets.len() {
-        return Err(LearnError::Shape { what: "targets", expected: scores.len(), found: targets.len() });
-    }
-    if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
-        return Err(LearnError::NotFinite { what: "the score", row });
-    }
-    match targets.iter().position(|target| !(0.0..=1.0).contains(target)) {
-        Some(row) => Err(LearnError::TargetOutOfRange { row, target: targets[row] }),
-        None => Ok(()),
     }
 }

@@ -29,7 +29,6 @@ mod linear;
 mod logistic;
 mod math;
 mod progress;
-mod router;
 mod rows;
 mod softmax;
 
@@ -41,6 +40,5 @@ pub use folds::folds;
 pub use isotonic::fit_isotonic;
 pub use linear::Linear;
 pub use logistic::{LogisticOptions, fit_logistic};
-pub use router::fit_router;
 pub use rows::Rows;
 pub use softmax::{SoftmaxOptions, fit_softmax, out_of_fold_softmax};

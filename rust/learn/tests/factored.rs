@@ -192,6 +192,8 @@ fn a_model_that_comes_later_gets_a_head_of_its_own() {
     assert!(higher.count() > 190);
     assert_eq!(fit(&vec![f32::NAN; 600]), Err(LearnError::NothingObserved { column: 0 }));
     assert!(matches!(fit(&new[1..]), Err(LearnError::Shape { .. })));
+    let none = fit_new_head(0, (&[], &[0.5; 3]), (&[], &[0.5; 3]));
+    assert!(matches!(none, Err(LearnError::Shape { .. })), "{none:?}");
 }
 
 #[test]

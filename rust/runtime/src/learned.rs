@@ -18,6 +18,9 @@ use crate::artifact::ArtifactError;
 const FORMAT: &str = "ecology.learned.v1";
 const ENTRY: &str = "ecology";
 
+/// No process learns as often, and whoever goes on from here can still count.
+const MOST_LESSONS: u64 = 1 << 53;
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct About {
@@ -93,6 +96,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Learned, ArtifactError> {
     if !(1..=MOST_CONTEXT).contains(&d) || about.observations.len() != about.models.len() {
         return Err(wrong("its models and contexts do not fit together"));
     }
+    if about.observations.iter().fold(0, |sum: u64, n| sum.saturating_add(*n)) > MOST_LESSONS {
+        return Err(wrong("it holds more lessons than can be counted"));
+    }
     let tensors = SafeTensors::deserialize(bytes).map_err(format)?;
     let data = |name: &str, dtype: Dtype, shape: [usize; 2]| {
         let view = tensors.tensor(name).map_err(format)?;
@@ -143,11 +149,7 @@ pub fn read(path: &Path) -> Result<Learned, ArtifactError> {
 
 /// Writes a file, whole or not at all, and gives its digest.
 pub fn write(path: &Path, learned: &Learned) -> Result<String, ArtifactError> {
-    let bytes = to_bytes(learned)?;
-    let partial = path.with_extension(format!("partial-{}", std::process::id()));
-    std::fs::write(&partial, &bytes)?;
-    std::fs::rename(&partial, path)?;
-    Ok(crate::artifact::digest(&bytes))
+    crate::artifact::write(path, &to_bytes(learned)?)
 }
 
 fn numbers(parts: [&[u8]; 3]) -> String {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use common::core::constant_router;
 use common::{answering, input, models, request, spec};
+use ecology_core::router::online::Ridge;
 use ecology_core::snapshot::{RouterWeights, Snapshot, SnapshotSpec};
 use ecology_runtime::artifact::ArtifactError;
 use ecology_runtime::carriers::carry;
@@ -104,4 +105,28 @@ fn a_file_that_was_cut_edited_or_is_another_is_refused() {
         edited.extend_from_slice(&bytes[header..]);
         assert!(from_bytes(&edited).is_err(), "{from}");
     }
+}
+
+/// A file may say anything of how many lessons it holds.
+#[test]
+fn lessons_that_no_process_can_have_had_are_refused() {
+    let engine = Arc::new(Engine::new(population(1)));
+    (0..3).for_each(|_| lesson(&engine, 0.25));
+    let mut learned = engine.live().feedback.learner().unwrap().learned();
+    let one = learned.columns[0].clone().unwrap();
+    let many = Ridge::resumed(learned.prior, one.inverse().to_vec(), one.theta().to_vec(), u64::MAX);
+    learned.columns = vec![many.clone(), many];
+    let bytes = to_bytes(&learned).unwrap();
+    assert!(matches!(from_bytes(&bytes), Err(ArtifactError::Weights(_))));
+}
+
+/// The digest is the router's, the names are not: whose residuals would these be?
+#[test]
+fn what_was_learned_of_other_models_is_left_aside() {
+    let first = Arc::new(Engine::new(population(1)));
+    (0..5).for_each(|_| lesson(&first, 0.0));
+    let mut learned = first.live().feedback.learner().unwrap().learned();
+    learned.models.reverse();
+    let second = Engine::resumed(population(1), Some(learned));
+    assert_eq!(second.current().snapshot.digest, Engine::new(population(1)).current().snapshot.digest);
 }

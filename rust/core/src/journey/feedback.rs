@@ -7,7 +7,8 @@
 //!
 //! A grade always becomes a row for the log. The router learns from it only where the answer did not depend on what
 //! the replies themselves looked like: a second stage is seen only on prompts that a first stage was unsure of, so its grades say
-//! how it does on those, and would be learned as how it does on all.
+//! how it does on those, and would be learned as how it does on all. So it is with answers of which a policy asks how sure they are:
+//! those that were not are withheld, and nobody grades them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -132,7 +133,7 @@ pub struct Graded {
 }
 
 /// Sums since the process began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct FeedbackCounts {
     /// Answers that wait.
     pub pending: u64,
@@ -343,6 +344,10 @@ impl Feedback {
 
 fn lesson(routed: &Routed, legs: &[Leg], winner: usize, ending: Ending) -> Option<Lesson> {
     if !matches!(ending, Ending::Answered | Ending::FellBack) {
+        return None;
+    }
+    // It was let pass for what it says of itself. Of one that says nothing the prompt decided, as it does everywhere.
+    if routed.doubt().is_some() && legs[winner].confidence().is_some() {
         return None;
     }
     let evidence = Arc::clone(routed.decision.evidence.as_ref()?);

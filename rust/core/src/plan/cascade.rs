@@ -52,7 +52,9 @@ pub(super) fn next(
 fn price(situation: &Situation<'_>, model: ModelIndex) -> (bool, Option<(u64, u64)>, Tier) {
     let ranked = situation.decision.ranked.iter().find(|ranked| ranked.model == model);
     let known = situation.snapshot.model(model);
-    (!known.price.known, ranked.map(|r| (r.expected_nano_usd, r.expected_compute_us)), known.tier)
+    // What nobody stated the router may have learned.
+    let priced = ranked.map_or(known.price.known, |ranked| ranked.priced);
+    (!priced, ranked.map(|r| (r.expected_nano_usd, r.expected_compute_us)), known.tier)
 }
 
 fn cheapest(situation: &Situation<'_>) -> Option<ModelIndex> {

@@ -381,7 +381,8 @@ fn check(spec: &SnapshotSpec) -> Result<(), SnapshotError> {
                 named("a cascade", *first)?;
                 named("a cascade", *then)?;
                 let sound = |weights: &[f64; 2]| {
-                    weights.iter().all(|w| w.is_finite() && *w >= 0.0) && weights.iter().sum::<f64>() > 0.0
+                    let sum: f64 = weights.iter().sum();
+                    weights.iter().all(|weight| *weight >= 0.0) && sum.is_finite() && sum > 0.0
                 };
                 if let Some(weights) = average.filter(|weights| !sound(weights)) {
                     return Err(SnapshotError::Weights(format!("{weights:?}")));

@@ -97,7 +97,7 @@ pub(crate) fn random_spec(chance: &mut Chance, models: usize) -> SnapshotSpec {
     spec.routing.cost_weight_per_usd = *chance.pick(&[0.0, 1e5]);
     spec.routing.latency_weight_per_ms = *chance.pick(&[0.0, 1e-3]);
     spec.routing.min_decision_confidence = *chance.pick(&[0.3, 0.7, 0.9]);
-    spec.routing.exploration_floor = *chance.pick(&[0.0, 0.0, 0.02, 0.2]);
+    spec.routing.exploration_floor = *chance.pick(&[0.0, 0.02, 0.2, 0.2]);
     spec.routing.explore_up_to_risk =
         *chance.pick(&[None, Some(Risk::Low), Some(Risk::High), Some(Risk::High)]);
     spec.routing.learning.enabled = chance.percent(30);

@@ -22,8 +22,8 @@ pub fn fit_new_head(
     validation: (&[f32], &[f32]),
 ) -> Result<(Vec<f32>, Calibration), LearnError> {
     let basis = |(numbers, targets): (&[f32], &[f32])| {
-        if targets.len().checked_mul(width) != Some(numbers.len()) {
-            let expected = targets.len().saturating_mul(width);
+        if targets.len().checked_mul(width) != Some(numbers.len()) || width == 0 {
+            let expected = targets.len().saturating_mul(width.max(1));
             return Err(LearnError::Shape { what: "φ", expected, found: numbers.len() });
         }
         crate::logistic::check_targets(targets, targets.len(), 1)?;

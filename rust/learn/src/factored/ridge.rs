@@ -24,6 +24,8 @@ pub(super) struct Ridge {
     width: usize,
     columns: usize,
     sums: Vec<Sums>,
+    /// Of all rows, where it stands for the matrix of each set: those have none.
+    whole: Option<Normal>,
 }
 
 /// How strongly each number of φ is held towards the prior; infinite to leave it out.
@@ -46,34 +48,37 @@ impl Ridge {
             groups[at].0.push(column);
         }
         let target = |row: usize, column: usize| targets[row * columns + column];
-        let sums = if groups.len() <= MOST_SETS {
-            groups
-                .into_iter()
-                .map(|(columns, rows)| Sums::of(basis, columns, &rows, folds, count, &target))
-                .collect()
+        let (sums, whole) = if groups.len() <= MOST_SETS {
+            let own = |(columns, rows): (_, Vec<u32>)| Sums::of(basis, columns, &rows, folds, count, &target);
+            (groups.into_iter().map(own).collect(), None)
         } else {
-            Self::shared(basis, groups, &target)
+            let all: Vec<u32> = (0..basis.rows() as u32).collect();
+            let whole = Normal::of(basis, &all, 0, &|_, _| 0.0);
+            (Self::narrow(basis, groups, &target), Some(whole))
         };
-        Self { width: basis.width, columns, sums }
+        Self { width: basis.width, columns, sums, whole }
     }
 
-    /// One matrix of all rows, scaled to the rows of each set; the right sides are exact.
-    fn shared(
+    /// Right sides, which are exact, without a matrix.
+    fn narrow(
         basis: &Basis,
         groups: Vec<(Vec<usize>, Vec<u32>)>,
         target: &(dyn Fn(usize, usize) -> f32 + Sync),
     ) -> Vec<Sums> {
-        let all: Vec<u32> = (0..basis.rows() as u32).collect();
-        let whole = Normal::of(basis, &all, 0, &|_, _| 0.0);
         let narrow = |(columns, rows): (Vec<usize>, Vec<u32>)| {
-            let mut total = Normal::zero(0, columns.len());
-            total.right = columns.iter().map(|column| right(basis, &rows, *column, target)).collect();
-            total.rows = rows.len() as f64;
-            let share = total.rows / whole.rows.max(1.0);
-            total.gram = whole.gram.iter().map(|number| number * share).collect();
+            let right = columns.iter().map(|column| right(basis, &rows, *column, target)).collect();
+            let total = Normal { gram: Vec::new(), right, rows: rows.len() as f64 };
             Sums { columns, folds: Vec::new(), total }
         };
         groups.into_par_iter().map(narrow).collect()
+    }
+
+    /// The matrix of a set of rows, and what it is to be multiplied by.
+    fn matrix<'r>(&'r self, own: &'r Normal) -> (&'r [f64], f64) {
+        match &self.whole {
+            None => (&own.gram, 1.0),
+            Some(whole) => (&whole.gram, own.rows / whole.rows.max(1.0)),
+        }
     }
 
     /// Whether a fold can be left out.
@@ -94,7 +99,7 @@ impl Ridge {
             if let Some(fold) = without.and_then(|fold| sums.folds.get(fold as usize)) {
                 normal.add(fold, -1.0);
             }
-            let heads = solve(&normal, &kept, penalty, prior);
+            let heads = solve(self.matrix(&normal), &normal.right, &kept, penalty, prior);
             sums.columns.iter().copied().zip(heads).collect::<Vec<_>>()
         };
         let solved: Vec<Vec<(usize, Vec<f64>)>> = self.sums.par_iter().map(of_set).collect();
@@ -115,18 +120,19 @@ impl Ridge {
                 part.add(fold, -1.0);
             }
             let times = sums.columns.len() as f64;
-            pooled.gram.iter_mut().zip(&part.gram).for_each(|(sum, number)| *sum += times * number);
+            let (gram, share) = self.matrix(&part);
+            pooled.gram.iter_mut().zip(gram).for_each(|(sum, number)| *sum += times * (number * share));
             for right in &part.right {
                 pooled.right[0].iter_mut().zip(right).for_each(|(sum, number)| *sum += number);
             }
             pooled.rows += times * part.rows;
         }
-        solve(&pooled, &kept, penalty, None).swap_remove(0)
+        solve((&pooled.gram, 1.0), &pooled.right, &kept, penalty, None).swap_remove(0)
     }
 
-    /// Σ φφᵀ over all rows of the first set: how the numbers of φ go together.
+    /// Σ φφᵀ over all rows, or those of the first set: how the numbers of φ go together.
     pub(super) fn gram(&self) -> Option<&[f64]> {
-        self.sums.first().map(|sums| &sums.total.gram[..])
+        self.sums.first().map(|sums| self.matrix(&sums.total).0)
     }
 }
 
@@ -166,10 +172,16 @@ fn right(
     sum
 }
 
-fn solve(normal: &Normal, kept: &[usize], penalty: Penalty<'_>, prior: Option<&[f64]>) -> Vec<Vec<f64>> {
+fn solve(
+    (gram, share): (&[f64], f64),
+    right: &[Vec<f64>],
+    kept: &[usize],
+    penalty: Penalty<'_>,
+    prior: Option<&[f64]>,
+) -> Vec<Vec<f64>> {
     let (width, size) = (penalty.len(), kept.len());
     let mut matrix: Vec<f64> =
-        kept.iter().flat_map(|i| kept.iter().map(move |j| normal.gram[i * width + j])).collect();
+        kept.iter().flat_map(|i| kept.iter().map(move |j| gram[i * width + j] * share)).collect();
     kept.iter().enumerate().for_each(|(at, i)| matrix[at * size + at] += penalty[*i]);
     let cholesky = Cholesky::of(matrix, size);
     let of_column = |right: &Vec<f64>| {
@@ -179,7 +191,7 @@ fn solve(normal: &Normal, kept: &[usize], penalty: Penalty<'_>, prior: Option<&[
         kept.iter().zip(cholesky.solve(&right)).for_each(|(i, x)| head[*i] = x);
         head
     };
-    normal.right.iter().map(of_column).collect()
+    right.iter().map(of_column).collect()
 }
 
 #[cfg(test)]
@@ -258,6 +270,8 @@ mod tests {
         let columns = MOST_SETS + 1;
         let ridge = Ridge::of(&data.0, &data.1, columns, &data.2, 3);
         assert!(!ridge.folded());
+        let own: usize = ridge.sums.iter().map(|sums| sums.total.gram.len()).sum();
+        assert_eq!(own + ridge.whole.as_ref().unwrap().gram.len(), WIDTH * WIDTH, "memory for one matrix");
         let heads = ridge.solve(&[2.0, 2.0, 2.0, 0.0], None, None);
         for (column, head) in heads.iter().enumerate() {
             let mean = |row: usize| data.1[row * columns + column];

@@ -11,6 +11,7 @@ pub mod embedding;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ecology_core::text::{EmbeddingSpec, Extractor, FeatureSpec, WeightTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -211,9 +212,16 @@ pub fn to_file(tensors: &[OwnedTensor], about: &impl Serialize) -> Result<Vec<u8
 
 /// Writes a file, whole or not at all, and gives its digest.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<String, ArtifactError> {
-    let partial = path.with_extension(format!("partial-{}", std::process::id()));
-    std::fs::write(&partial, bytes)?;
-    std::fs::rename(&partial, path)?;
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    // A name of its own for each writing, so that whoever writes beside has another.
+    let (process, number) = (std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed));
+    let partial = path.with_extension(format!("partial-{process}-{number}"));
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        // Half a file is of no use, and why there is no whole one is what matters.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written?;
     Ok(digest(bytes))
 }
 

@@ -59,7 +59,7 @@ impl Learner {
     /// One that goes on where another stopped.
     pub fn resume(learned: Learned) -> Self {
         let Learned { router, models, dimensions, prior, columns, published } = learned;
-        let observations = columns.iter().flatten().map(Ridge::observations).sum();
+        let observations = columns.iter().flatten().map(Ridge::observations).fold(0, u64::saturating_add);
         Self {
             router,
             models,
@@ -73,7 +73,9 @@ impl Learner {
 
     /// Whether it learns the residuals of these weights.
     pub fn is_of(&self, weights: &RouterWeights) -> bool {
-        self.router == *weights.file_digest() && self.dimensions == weights.context_dimensions()
+        self.router == *weights.file_digest()
+            && self.dimensions == weights.context_dimensions()
+            && self.models == weights.models()
     }
 
     /// λ.

@@ -1,8 +1,8 @@
 //! Which arm, seen from this context? Optimism in the face of what is not known yet.
 //!
 //! LinUCB with disjoint arms (Li, Chu, Langford and Schapire 2010, algorithm 1): a ridge regression per arm, and a bonus
-//! for what it has seldom seen. Departures: the inverse is kept up to date instead of being recomputed, rewards may be any
-//! finite number, and a tie goes to the first arm instead of to chance, so that a choice can be made again.
+//! for what it has seldom seen. Departures: the inverse is kept up to date instead of being recomputed, rewards may be
+//! negative or large, and a tie goes to the first arm instead of to chance, so that a choice can be made again.
 
 use super::ridge::{OnlineError, Ridge, check, mixed};
 

@@ -4,6 +4,9 @@
 /// own direction drowns what doubles can hold of the others.
 const LONGEST: f64 = 1e9;
 
+/// The largest reward: what is learned from such stays finite under every prior and context.
+const LARGEST_REWARD: f64 = 1e100;
+
 /// The most numbers of a context: a regression keeps the square of them.
 pub(super) const MOST_DIMENSIONS: usize = 2048;
 
@@ -46,8 +49,8 @@ pub enum OnlineError {
     /// A context that would swamp everything else.
     #[error("the squared length of the context is {0:.3e} times the prior; scale its numbers to about 1")]
     TooLong(f64),
-    /// A reward that is NaN or infinite.
-    #[error("the reward is {0}; give a finite number")]
+    /// A reward that is no number, or one beside which nothing else counts.
+    #[error("the reward is {0}; give a number from -1e100 to 1e100")]
     Reward(f64),
     /// There is no such arm.
     #[error("arm {arm} of {arms}")]
@@ -130,7 +133,7 @@ impl Ridge {
     /// Learns that this context brought this reward. On an error nothing changes.
     pub fn update(&mut self, context: &[f32], reward: f64) -> Result<(), OnlineError> {
         self.check(context)?;
-        if !reward.is_finite() {
+        if !(-LARGEST_REWARD..=LARGEST_REWARD).contains(&reward) {
             return Err(OnlineError::Reward(reward));
         }
         let Self { inverse, theta, scratch: [x, v], .. } = self;

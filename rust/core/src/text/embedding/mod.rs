@@ -39,6 +39,9 @@ use wordpiece::WordPieces;
 /// The piece that stands for a word that no pieces make up, if the vocabulary has it.
 pub const UNKNOWN_PIECE: &str = "[UNK]";
 
+/// The largest scale or weight: 2⁷ times the square of it for each of the 2²⁴ pieces that the longest window may hold is below 2¹²⁸.
+const LARGEST: f32 = 1e14;
+
 /// The most pieces of a vocabulary.
 pub const MAX_PIECES: usize = pieces::MOST;
 
@@ -82,7 +85,7 @@ pub enum EmbeddingError {
         pieces: usize,
     },
     /// NaN, infinity, or a number so large that a sum of rows could become either.
-    #[error("{what}[{position}] is not a number up to 1e15")]
+    #[error("{what}[{position}] is not a number up to 1e14")]
     NotFinite {
         /// `scales` or `weights`.
         what: &'static str,
@@ -116,8 +119,7 @@ impl StaticEmbedding {
             }
         }
         for (what, numbers) in [("scales", scales), ("weights", weights)] {
-            // Their products summed over the longest text stay finite.
-            let wrong = |number: &f32| !(number.is_finite() && number.abs() <= 1e15);
+            let wrong = |number: &f32| !(number.is_finite() && number.abs() <= LARGEST);
             if let Some(position) = numbers.iter().position(wrong) {
                 return Err(EmbeddingError::NotFinite { what, position });
             }

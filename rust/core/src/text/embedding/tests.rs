@@ -312,3 +312,16 @@ fn tables_that_mean_nothing_are_refused() {
         assert!(matches!(refused, EmbeddingError::Piece { position: 1, .. }), "{refused}");
     }
 }
+
+/// As many pieces as the longest window holds, each as large as a table may have it.
+#[test]
+fn the_largest_table_on_the_longest_text_gives_a_unit_vector() {
+    let largest = (0..40)
+        .map(|at| 10_f32.powi(at))
+        .filter(|scale| StaticEmbedding::new(&["!"], &[i8::MIN, 0], &[*scale], &[*scale]).is_ok());
+    let largest = largest.fold(0.0, f32::max);
+    let table = StaticEmbedding::new(&["!"], &[i8::MIN, 0], &[largest], &[largest]).unwrap();
+    let mut vector = [0.0; 2];
+    table.vector_into((&"!".repeat(16 << 20), ""), &mut Vec::new(), &mut vector);
+    assert_eq!(vector, [-1.0, 0.0]);
+}
