@@ -25,11 +25,18 @@ fn compare(snapshot: &Snapshot, decision: &Decision, preferred: &[u16], a: &Rank
     let surer = b.confidence.total_cmp(&a.confidence);
     let utility =
         |r: &Ranked| f64::from(r.confidence) - routing.cost_weight_per_usd * r.expected_nano_usd as f64 / 1e9;
+    let unknown = |r: &Ranked| {
+        let model = snapshot.model(r.model);
+        (routing.cost_weight_per_usd > 0.0 && !model.price.known)
+            || (routing.latency_weight_per_ms > 0.0 && model.expected_latency_ms.is_none())
+    };
     let reaches = |r: &Ranked| r.confidence >= routing.min_decision_confidence;
     let is_fallback = |r: &Ranked| snapshot.model(r.model).role == Role::Fallback;
     let by_rule = preferred.contains(&b.model).cmp(&preferred.contains(&a.model));
     let by_policy = match routing.objective {
-        Objective::Utility => utility(b).total_cmp(&utility(a)).then(cheaper),
+        Objective::Utility => {
+            unknown(a).cmp(&unknown(b)).then(utility(b).total_cmp(&utility(a))).then(cheaper)
+        }
         Objective::Cheapest if reaches(a) && reaches(b) => cheaper.then(surer),
         Objective::Cheapest if reaches(a) || reaches(b) => reaches(b).cmp(&reaches(a)),
         Objective::Cheapest if decision.basis.calibrated() => surer.then(cheaper),

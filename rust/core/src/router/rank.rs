@@ -58,7 +58,9 @@ impl Order<'_> {
         let confidence = u64::from(descending(ranked.confidence));
         let reaches = ranked.confidence >= self.target;
         let (group, criterion, others) = match self.objective {
-            Objective::Utility => (0, !ascending(self.utility(ranked)), [price, compute, tier]),
+            Objective::Utility => {
+                (u128::from(self.unknown(ranked)), !ascending(self.utility(ranked)), [price, compute, tier])
+            }
             Objective::Cheapest if reaches => (0, price, [compute, tier, confidence]),
             Objective::Cheapest => {
                 let doubt = self.doubtful && !self.is_fallback(ranked);
@@ -81,6 +83,12 @@ impl Order<'_> {
         let facts = &self.snapshot.ranking[usize::from(ranked.model)];
         let expected_ms = ranked.learned_latency_ms.map_or(facts.expected_latency_ms, f64::from);
         worth - self.latency_weight * expected_ms
+    }
+
+    /// Whether something that the policy weighs is not known of this model. Unknown is not free: it comes after all that is known.
+    fn unknown(&self, ranked: &Ranked) -> bool {
+        (self.weight > 0.0 && !ranked.priced)
+            || (self.latency_weight > 0.0 && ranked.expected_latency_ms(self.snapshot).is_none())
     }
 
     fn is_fallback(&self, ranked: &Ranked) -> bool {
