@@ -106,7 +106,7 @@ def test_a_pair_and_a_split_of_ones_own(run: Run, folder: Path) -> None:
 # arguments behind router and outcomes → the class of the error and what its sentence says
 WRONG: dict[str, tuple[list[str], str, str]] = {
     "no such router": (["absent.safetensors", "outcomes.csv.gz"], "ArtifactError", "absent.safetensors"),
-    "a broken router": (["broken.safetensors", "outcomes.csv.gz"], "ArtifactError", "or train it again"),
+    "a broken router": (["broken.safetensors", "outcomes.csv.gz"], "TruncatedArtifact", "or train it again"),
     "no such outcomes": (["router.safetensors", "absent.csv"], "ArtifactError", "prompt, model and score"),
     "only training rows": (["router.safetensors", "train.csv"], "OutcomesError", "or say split all"),
     "a model that nobody asked": (["router.safetensors", "small.csv"], "OutcomesError", "collect its outcomes"),
