@@ -35,7 +35,9 @@ def command(
     compute_usd_per_hour: Annotated[
         float, typer.Option(min=0, help="Price of a processor's hour: what choosing costs.")
     ] = 0.04,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split; by default the router's, else 0.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare one model, fixed mixtures, cascades and a router on the same rows, and say which to use and why."""
@@ -50,8 +52,14 @@ def command(
     from ..routing.validation import validation_rows
 
     rows = read_outcomes(outcomes)
-    models = None if population is None else set(digests_of(read_description(population)))
+    models = None
+    if population is not None:
+        description = read_description(population)
+        models = set(digests_of(description))
+        rows.check_training(description)
     learned = None if router is None else Router.load(router)
+    if seed is None and learned is not None:
+        seed = learned.card.get("seed")  # under another one, rows that it learned from would judge it
     validation, money = validation_rows(rows, models=models, router=learned, seed=seed)
     fresh = None
     with suppress(OutcomesError):  # nobody has to have any
@@ -86,7 +94,7 @@ def _print(advice: Advice) -> None:
         title=f"{advice.rows} validation rows, {advice.tried} alternatives to one model", title_justify="left"
     )
     for head in ("", "", "score", "95 % interval", "cost", "vs best single", "vs mixture"):
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="left" if not head else "right", overflow="fold")
     for row in advice.table:
         table.add_row(
             row.kind,
