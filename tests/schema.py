@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["ANSWER", "ATTRIBUTION", "DECISION", "check"]
+__all__ = ["ANSWER", "ATTRIBUTION", "DECISION", "INFERRED", "check"]
 
 NUMBER = (float, int)
 NONE = type(None)
@@ -17,12 +17,20 @@ RANKED = {
     "expected_latency_ms": (float, NONE),
     "not_chosen": (str, NONE),
 }
+INFERRED = {
+    "model": str,
+    "task": (str, NONE),
+    "likeliest": str,
+    "confidence": float,
+    "abstained": (str, NONE),
+}
 DECISION = {
     "model": str,
     "confidence": float,
     "calibrated": bool,
     "rule": (str, NONE),
     "router_digest": (str, NONE),
+    "task_inferred": (dict, NONE),
     "propensity": float,
     "explored": bool,
     "ranked": [RANKED],

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
         "or name in `fold` the fold that the model was not trained on",
     ),
     "MetricsError": ({"violations": [Violation("gain", "it is empty", "give one row or more")]}, "one row or more)"),
+    "OffPolicyError": ({"violations": [Violation("propensity", "3 are missing", "log them")]}, "(log them)"),
     "InvalidRequest": ({"problem": "a Request holds its constraints; give none beside it"}, "give none beside it"),
     "EmptyInput": ({}, "send some text"),
     "InputTooLarge": ({"input_bytes": 11, "limit_bytes": 10}, "or raise `limits.input_bytes` in the policy"),

@@ -79,3 +79,10 @@ def test_colours_are_there_for_light_and_dark() -> None:
     for name in ["ground", "ink", *(f"c{n}" for n in range(8))]:
         assert f"--{name}:" in light and f"--{name}:" in dark
         assert name == "ground" or f"var(--{name})" in STYLE or name == "ink"
+
+
+def test_a_logarithmic_axis_has_the_ticks_that_it_was_given() -> None:
+    chart = Chart(
+        "x", "y", [Series("s", [-2.0, 0.0], [0.1, 0.2])], x_ticks=[-2.0, -1.0, 0.0], x_format=lambda at: f"{10**at:.0%}"
+    )
+    assert [label in chart.svg() for label in (">1%<", ">10%<", ">100%<", ">50%<")] == [True, True, True, False]

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["arguments", "encoder", "fit_options", "held", "show"]
+__all__ = ["arguments", "embedding_of", "encoder", "fit_options", "held", "show"]
 
 WIDTH = 140
 
@@ -22,7 +22,11 @@ def arguments(description: str) -> argparse.ArgumentParser:
     """The options that every bench of routing has."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder with the tables")
-    parser.add_argument("--embedding", type=Path, help="a file of `ecology embeddings distil`; without it n-grams only")
+    parser.add_argument(
+        "--embedding",
+        type=Path,
+        help="a file of `ecology embeddings distil`, or a folder with TABLE.safetensors for each; without it n-grams",
+    )
     parser.add_argument(
         "--encoder", type=Path, help="a folder of `ecology embeddings build`, for the rivals by nearest"
     )
@@ -30,6 +34,14 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of splits, fits and resamples")
     parser.add_argument("--resamples", type=int, default=1000, help="of each interval")
     return parser
+
+
+def embedding_of(embedding: Path | None, table: str) -> Path | None:
+    """The file for a table: one for all, or its own in a folder; None where the folder has none."""
+    if embedding is None or not embedding.is_dir():
+        return embedding
+    own = embedding / f"{table}.safetensors"
+    return own if own.exists() else None
 
 
 def fit_options(embedding: Path | None) -> dict[str, Any]:

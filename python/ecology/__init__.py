@@ -26,15 +26,17 @@ if TYPE_CHECKING:
         replay,
         signals,
     )
+    from .backends.classifier import LinearClassifier, Scope
     from .ecology import Ecology, Savings
     from .engine.description import Description, read_description
     from .engine.request import Request
     from .errors import EcologyError
+    from .evidence import evaluate_off_policy, measure_drift
     from .messages import Reply
     from .policy import Adaptive, Budget, Cascade, Direct, ErrorBound, MaxCost, Policy, QualityTarget, Utility
     from .population import Contract, Manifest, Price, Role, Stage, Tier
     from .population.registry import Registry
-    from .routing import Outcome, Outcomes, Router
+    from .routing import IntentModel, Outcome, Outcomes, Router
 
 _HOMES = {
     "._core": (
@@ -49,10 +51,12 @@ _HOMES = {
         "replay",
         "signals",
     ),
+    ".backends.classifier": ("LinearClassifier", "Scope"),
     ".ecology": ("Ecology", "Savings"),
     ".engine.description": ("Description", "read_description"),
     ".engine.request": ("Request",),
     ".errors": ("EcologyError",),
+    ".evidence": ("evaluate_off_policy", "measure_drift"),
     ".messages": ("Reply",),
     ".policy": (
         "Adaptive",
@@ -67,7 +71,7 @@ _HOMES = {
     ),
     ".population": ("Contract", "Manifest", "Price", "Role", "Stage", "Tier"),
     ".population.registry": ("Registry",),
-    ".routing": ("Outcome", "Outcomes", "Router"),
+    ".routing": ("IntentModel", "Outcome", "Outcomes", "Router"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -84,7 +88,9 @@ __all__ = [
     "Ecology",
     "EcologyError",
     "ErrorBound",
+    "IntentModel",
     "LinUcb",
+    "LinearClassifier",
     "Manifest",
     "MaxCost",
     "Outcome",
@@ -98,13 +104,16 @@ __all__ = [
     "Role",
     "Router",
     "Savings",
+    "Scope",
     "Stage",
     "StaticEmbedding",
     "Tier",
     "Utility",
     "__version__",
     "best_confidence",
+    "evaluate_off_policy",
     "majority",
+    "measure_drift",
     "read_description",
     "replay",
     "signals",

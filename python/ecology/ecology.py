@@ -322,7 +322,7 @@ class Ecology:
             source = read_description(serving.compiled.description.source if source is None else source)
         fresh = compile_population(source)
         with self._swapping:
-            generation = serving.engine.swap(fresh.spec, fresh.members, fresh.router)
+            generation = serving.engine.swap(fresh.spec, fresh.members, fresh.router, intent=fresh.intent)
             self._state = replace(serving, compiled=fresh, generation=generation)
         return generation
 

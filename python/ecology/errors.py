@@ -16,6 +16,7 @@
     │   ├── OutcomesError        a table of outcomes cannot teach a router
     │   │   └── SeenInTraining   a model has outcomes on prompts that it was trained on
     │   ├── MetricsError         a metric was asked of numbers that it is not defined for
+    │   ├── OffPolicyError       a log cannot say what another policy would have done
     │   ├── InvalidRequest       the request itself
     │   │   ├── EmptyInput
     │   │   ├── InputTooLarge
@@ -80,6 +81,7 @@ __all__ = [
     "Never",
     "NoEligibleModel",
     "NotYet",
+    "OffPolicyError",
     "OtherFeatures",
     "OutcomesError",
     "RegistryError",
@@ -322,6 +324,16 @@ class MetricsError(Never):
 
     def __str__(self) -> str:
         return "this cannot be measured:" + "".join(f"\n  {v}" for v in self.violations)
+
+
+@dataclass(eq=False)
+class OffPolicyError(Never):
+    """A log of decisions that cannot say what another policy would have done; `violations` has all reasons."""
+
+    violations: Sequence[Violation]
+
+    def __str__(self) -> str:
+        return "the log cannot say what this policy would have done:" + "".join(f"\n  {v}" for v in self.violations)
 
 
 # --- requests ---------------------------------------------------------------------------------------------

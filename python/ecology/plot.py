@@ -60,13 +60,15 @@ Place = Callable[[float], float]
 
 @dataclass
 class Chart:
-    """Axes, and what is drawn between them. Ranges are those of the data, unless they are given."""
+    """Axes, and what is drawn between them. Ranges are those of the data, unless they are given; so are places of
+    ticks along x, which a logarithmic axis needs (give logarithms, and an `x_format` that takes them back)."""
 
     x_label: str
     y_label: str
     series: list[Series] = field(default_factory=list)
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
+    x_ticks: Sequence[float] | None = None
     x_format: Callable[[float], str] = "{:g}".format
     y_format: Callable[[float], str] = "{:g}".format
     width: int = 640
@@ -89,7 +91,7 @@ class Chart:
         parts = [
             f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(self.title, quote=True)}">'
         ]
-        for tick in ticks(x_low, x_high):
+        for tick in ticks(x_low, x_high) if self.x_ticks is None else self.x_ticks:
             x = at_x(tick)
             parts.append(f'<path class="grid" d="M{x:.1f} {top}V{top + inner_y}"/>')
             shown = escape(self.x_format(tick))

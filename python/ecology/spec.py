@@ -69,6 +69,7 @@ def snapshot_spec(name: str, models: list[dict[str, Any]], **known: Any) -> dict
             "exploration_floor": 0.0,
             "rules": [],
         },
+        "intent": None,
         "plans": {},
         "default_plan": {"kind": "direct", "max_fallbacks": 1},
         "accounts": {},

@@ -123,7 +123,7 @@ def test_the_digest_is_declared_and_covers_the_script(tmp_path: Path) -> None:
 
 def test_check_warns_of_a_mock_that_serves(tmp_path: Path) -> None:
     (tmp_path / "ecology.toml").write_text(
-        '[[models]]\nname = "a"\ntimeout_ms = 9\nbackend = { kind = "mock", replies = ["x"] }\n'
+        '[[models]]\nname = "a"\ntimeout_ms = 9000\nbackend = { kind = "mock", replies = ["x"] }\n'
     )
     description = read_description(tmp_path)
     assert "it is a mock" in " ".join(map(str, advise(description)))

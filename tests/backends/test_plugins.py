@@ -97,7 +97,7 @@ def test_an_unknown_kind_lists_installed_ones_and_says_how_to_get_more(tmp_path:
     site({"shout": "shouting:Shout"})
     [(where, _, fix)] = violations(using("shuot"), tmp_path)
     assert where == "models.0.backend.kind (a@1)"
-    assert fix.startswith("did you mean shout? known: callable, linear, mock, onnx, openai, shout")
+    assert fix.startswith("did you mean shout? known: callable, linear, mock, onnx, openai, router, shout")
     assert "install the package" in fix and "ecology.backends.register" in fix
 
 

@@ -73,3 +73,38 @@ def test_the_page_on_outcomes_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (code,) = blocks("outcomes.md", "python")
     exec(compile(code, "outcomes.md", "exec"), {})
     assert Outcomes.read("outcomes.parquet") == made
+
+
+def test_the_page_on_other_policies_runs(run: Run, tmp_path: Path) -> None:
+    rng = random.Random(0)
+    for week, file in enumerate(("fitted-on.csv", "the-week-before.csv", "last-week.csv")):
+        rows = []
+        for at in range(400):
+            model = rng.choice(["small@1", "large@1"])
+            hard = rng.random() < 0.5
+            right = rng.random() < (0.9 if model == "large@1" else 0.2 if hard else 0.8)
+            prompt = f"Prove theorem {at} about rings." if hard else f"Add {at} and {rng.randrange(99)}."
+            facts = {
+                "propensity": 0.5,
+                "cost_usd": 0.01 if model == "large@1" else 0.001,
+                "timestamp": 604_800.0 * week + at,
+            }
+            rows.append(
+                {"prompt": prompt, "model": model, "score": right, "task": "proofs" if hard else "sums"} | facts
+            )
+        Outcomes.of_log(rows).write(tmp_path / file)
+    Router.fit(tmp_path / "fitted-on.csv").save(tmp_path / "router.safetensors")
+    (code,) = blocks("off-policy.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(code, "off-policy.md", "exec"), names)
+    assert names["found"]["score"].low <= 0.9 <= names["found"]["score"].high
+    assert names["found"].verdict == "supported" and set(names["found"].slices) == {"sums", "proofs"}
+    assert names["drift"].verdict == "stable"
+    (commands,) = blocks("off-policy.md", "sh")
+    for command in commands.splitlines():
+        words = command.split()
+        assert words[0] == "ecology"
+        assert run(*words[1:]).code == 0, command
+    (lines,) = blocks("off-policy.md", "json")
+    (tmp_path / "log.jsonl").write_text(lines)
+    assert [row.prompt for row in Outcomes.from_decisions(tmp_path / "log.jsonl")] == ["Where is my card?"]

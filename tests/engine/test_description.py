@@ -90,7 +90,7 @@ SHAPE = [
     (('role = "fallback"', 'role = "generalist"'), f"models.1.role {LARGE}", "did you mean fallback?"),
     (('role = "fallback"', "role = []"), f"models.1.role {LARGE}", "not one of the choices"),
     (('kind = "callable"', 'kind = "calable"'), f"models.0.backend.kind {SMALL}", "did you mean callable?"),
-    (('kind = "callable", ', ""), f"models.0.backend.kind {SMALL}", '"linear", "onnx", "callable", "openai" or "mock"'),
+    (('kind = "callable", ', ""), f"models.0.backend.kind {SMALL}", '"openai", "mock" or "router"'),
     ((BACKEND, SERVED + ", temperature = 0 }"), f"models.0.backend.temperature {SMALL}", "parameters = { temperature"),
     ((BACKEND, SERVED + ", parameters = { n = 2, max_tokens = 3 } }"), f"models.0.backend.parameters {SMALL}",
      "n, max_tokens cannot be set here (the member writes it from its other keys, and write max_output_tokens"),

@@ -127,3 +127,11 @@ def test_many_thresholds_and_many_cascades_find_nothing_where_there_is_nothing(c
 
     said = [advise_on(made(200), fresh=made(800) if fresh else None, margin=0.08).verdict for _ in range(40)]
     assert said.count("a cascade") <= 4  # 2.5 % are one of 40
+
+
+def test_fewer_fresh_rows_than_validation_rows_decide_nothing() -> None:
+    many = rows_of(8000, leg="hints", dear=0.85, seed=3)
+    few = rows_of(100, leg="noise", dear=0.85, seed=4)
+    alone, told = advise_on(many), advise_on(many, fresh=few)
+    assert alone.verdict == told.verdict == "a cascade"
+    assert alone.table == told.table

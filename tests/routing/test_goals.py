@@ -37,6 +37,37 @@ def test_a_quality_target_is_kept_by_a_cascade_that_costs_less() -> None:
     assert solved.gap[1] <= solved.gap[0] <= solved.gap[2] and "keeps 98.0% of large@1's score" in solved.reason
 
 
+def test_votes_that_err_differently_are_averaged_when_that_is_cheaper() -> None:
+    rng = np.random.default_rng(5)
+    n = 3000
+    truth = rng.integers(0, 4, n)
+
+    def votes(noise: float) -> np.ndarray:
+        raw = np.exp(2 * np.eye(4)[truth] + rng.normal(0, noise, (n, 4)))
+        return raw / raw.sum(axis=1, keepdims=True)
+
+    told = {"small": votes(1.4), "large": votes(1.2)}
+    score = np.stack([each.argmax(axis=1) == truth for each in told.values()], axis=1).astype(float)
+    leg = np.stack([each.max(axis=1) for each in told.values()], axis=1)
+    silent = Validation(("small", "large"), score, leg, np.array([1.0, 10.0]))
+    telling = Validation(("small", "large"), score, leg, np.array([1.0, 10.0]), votes=told, truth=truth)
+    goal = QualityTarget(of="large")
+    alone, together = solve_goal(goal, silent), solve_goal(goal, telling)
+    plan = together.point.plan
+    assert isinstance(plan, Cascade) and plan.combine == "average" and "votes averaged" in together.point.name
+    assert together.point.cost < alone.point.cost
+    # As it would be carried out, row by row.
+    for row in range(0, n, 97):
+        both = plan.weights[0] * told["small"][row] + plan.weights[1] * told["large"][row]
+        picked = told["small"][row] if leg[row, 0] >= plan.leg_confidence else both
+        assert together.point.scores[row] == float(picked.argmax() == truth[row])
+
+
+def test_averages_without_votes_are_refused() -> None:
+    with pytest.raises(ValueError, match="give votes of both"):
+        rows_of(40).averaged("small@1", "large@1", (0.5, 0.5))
+
+
 def test_where_no_threshold_keeps_it_the_large_model_alone_is_said_and_not_escalation_of_all() -> None:
     rows = rows_of(400)
     blind = Validation(

@@ -16,6 +16,7 @@ from .mock import MockBackend
 from .onnx import OnnxBackend
 from .openai import OpenAIBackend
 from .protocol import Backend, Terms
+from .router import RouterBackend
 
 __all__ = [
     "Backend",
@@ -25,6 +26,7 @@ __all__ = [
     "MockBackend",
     "OnnxBackend",
     "OpenAIBackend",
+    "RouterBackend",
     "Terms",
     "find",
     "known",

@@ -35,6 +35,7 @@ from .mock import MockBackend
 from .onnx import OnnxBackend
 from .openai import OpenAIBackend
 from .protocol import Backend
+from .router import RouterBackend
 
 __all__ = ["BUILT_IN", "GROUP", "find", "known", "read", "register", "supplier"]
 
@@ -48,6 +49,7 @@ BUILT_IN: dict[str, type[Backend]] = {
     "callable": CallableBackend,
     "openai": OpenAIBackend,
     "mock": MockBackend,
+    "router": RouterBackend,
 }
 
 Kind = TypeVar("Kind", bound=type[Backend])

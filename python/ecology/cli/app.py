@@ -8,7 +8,22 @@ import traceback
 import typer
 
 from ..errors import EcologyError
-from . import answer, check, demo, embeddings, evaluate, fit, init, justify, model, outcomes, route
+from . import (
+    answer,
+    check,
+    demo,
+    drift,
+    embeddings,
+    evaluate,
+    fit,
+    init,
+    intent,
+    justify,
+    model,
+    outcomes,
+    replay,
+    route,
+)
 from .output import fail
 
 __all__ = ["app", "run"]
@@ -19,9 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for single in (demo, init, check, fit, evaluate, justify, route, answer):
+for single in (demo, init, check, fit, evaluate, justify, route, answer, replay, drift):
     app.command(single.__name__.rpartition(".")[2])(single.command)
-for group in (embeddings, outcomes, model):
+for group in (embeddings, outcomes, intent, model):
     app.add_typer(group.commands, name=group.__name__.rpartition(".")[2])
 
 

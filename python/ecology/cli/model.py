@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,16 +30,25 @@ def _path(home: Path | None) -> Path:
 @commands.command("register")
 def register(
     file: File = None,
-    only: Annotated[list[str] | None, typer.Argument(help="name or name@version [default: every model].")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Argument(help="name or name@version [default: every model], or one .safetensors file that was fitted."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of a fitted file [default: router, or intent].")] = None,
+    stage: Annotated[
+        Stage, typer.Option(help="Of a fitted file; active replaces the version before.")
+    ] = Stage.CANDIDATE,
     why: Annotated[str, typer.Option(help="The reason, kept in the history.")] = "",
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register the models of a description: manifest and digest. A version never changes."""
+    """Register the models of a description, or a router or intent model from its file. A version never changes."""
     from ..engine.description import read_description
     from ..errors import UnknownModel
     from ..population.registry import Registry
 
+    if only and any(argument.endswith(".safetensors") for argument in only):
+        return _register_fitted(only, file, name, stage, why, home, as_json)
     description = read_description(file)
     chosen = list(description.models)
     if only:
@@ -55,6 +64,56 @@ def register(
     for model in done:
         console.print(f"{model.id} {model.digest.value if model.digest else ''}", highlight=False, soft_wrap=True)
     return None
+
+
+def _register_fitted(
+    files: list[str],
+    description: Path | None,
+    name: str | None,
+    stage: Stage,
+    why: str,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    from ..engine.registration import read_fitted, register_fitted
+    from ..population.registry import Registry
+
+    if len(files) > 1:
+        raise typer.BadParameter("give one fitted file at a time", param_hint="ONLY")
+    fitted = read_fitted(files[0])
+    root = _root(description)
+    with Registry.open(_path(home)) as registry:
+        model = register_fitted(registry, fitted, root, name=name, stage=stage, why=why)
+    facts = model.model_dump(mode="json", exclude_defaults=True)
+    if as_json:
+        return print_json(model.model_dump(mode="json") | {"root": str(root)})
+    console.print(f"{model.id} {fitted.digest} {model.stage}", highlight=False, soft_wrap=True)
+    console.print("to serve it, write into the description:", style="dim")
+    console.print(_as_toml(facts), highlight=False, markup=False, soft_wrap=True)
+    return None
+
+
+def _root(description: Path | None) -> Path:
+    """The folder of the description, if there is one, else this one."""
+    from ..engine.description import read_settings
+
+    file = Path(read_settings().file if description is None else description)
+    return file.absolute() if file.is_dir() else file.absolute().parent
+
+
+def _as_toml(facts: dict[str, Any]) -> str:
+    """One model as a table of `[[models]]`, and the line of the policy that names it."""
+    import json
+
+    def value(of: Any) -> str:
+        if isinstance(of, dict):
+            return "{ " + ", ".join(f"{key} = {value(inner)}" for key, inner in of.items()) + " }"
+        return json.dumps(of, ensure_ascii=False)
+
+    lines = [f"{key} = {value(of)}" for key, of in facts.items()]
+    named = facts["name"]
+    policy = f'router = "{named}"' if facts["role"] == Role.ROUTER else f'intent = {{ model = "{named}" }}'
+    return "\n".join(["[[models]]", *lines, "", f"# and under [policy.routing]: {policy}"])
 
 
 @commands.command("list")
@@ -76,7 +135,8 @@ def list_models(
     table = Table("model", "role", "tier", "stage", "backend", "digest")
     for model in models:
         digest = model.digest.value[7:19] if model.digest else ""
-        table.add_row(model.id, model.role, model.tier, model.stage, model.backend.kind, digest)
+        tier = model.tier if model.role not in (Role.ROUTER, Role.INTENT) else "-"  # what never answers has no size
+        table.add_row(model.id, model.role, tier, model.stage, model.backend.kind, digest)
     console.print(table if models else "no models are registered; run: ecology model register")
     return None
 
@@ -91,6 +151,7 @@ def show(
     with Registry.open(_path(home)) as registry:
         model = registry.show(name)
         history = registry.history(model.id)
+        file = registry.file(name)
     facts = model.model_dump(mode="json")
     if as_json:
         events = [{"at": e.at, "kind": e.kind, "who": e.who, "why": e.why} for e in history]
@@ -99,6 +160,8 @@ def show(
     for key, value in facts.items():
         if value not in (None, [], (), {}, ""):
             console.print(f"  {key}: {value}", highlight=False, markup=False)
+    if file is not None:
+        console.print(f"  file: {file}{'' if file.is_file() else ' (it is not there)'}", highlight=False, markup=False)
     console.print("history")
     for event in history:
         note = f": {event.why}" if event.why else ""

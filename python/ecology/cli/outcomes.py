@@ -108,6 +108,7 @@ class Source(StrEnum):
     ROUTERBENCH = "routerbench"
     LITELLM = "litellm"
     OPENAI = "openai"
+    DECISIONS = "decisions"
 
 
 @commands.command("import")
@@ -123,12 +124,12 @@ def import_outcomes(
     rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW: another name for a model; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Outcomes from the files of RouteLLM, RouterBench, LiteLLM's proxy, or requests and replies of OpenAI's API."""
+    """Outcomes from files of RouteLLM, RouterBench, LiteLLM's proxy, OpenAI's API, or an ecology's decisions."""
     from ..routing import Outcomes
 
-    logs = source in (Source.LITELLM, Source.OPENAI)
+    logs = source in (Source.LITELLM, Source.OPENAI, Source.DECISIONS)
     if not logs and (score is not None or scorer is not None or task is not None):
-        raise typer.BadParameter("--score, --scorer and --task are for logs: --from litellm or openai")
+        raise typer.BadParameter("--score, --scorer and --task are for logs: --from litellm, openai or decisions")
     if score is not None and scorer is not None:
         raise typer.BadParameter("give --score or --scorer, not both")
     if source is Source.ROUTERBENCH and len(files) > 1:
@@ -136,8 +137,12 @@ def import_outcomes(
     if any(not all(each.partition("=")) for each in rename or ()):
         raise typer.BadParameter("--rename is OLD=NEW, such as gpt-4=large@1")
     names = dict(each.rsplit("=", 1) for each in rename or ())
-    if logs:
-        chosen = score if scorer is None else _function(scorer)
+    if source is Source.DECISIONS and task is not None:
+        raise typer.BadParameter("decisions hold their task; leave --task out")
+    chosen = score if scorer is None else _function(scorer)
+    if source is Source.DECISIONS:
+        table = Outcomes.from_decisions(*files, score=chosen)
+    elif logs:
         read = Outcomes.from_litellm if source is Source.LITELLM else Outcomes.from_openai
         table = read(*files, score=chosen, task=task)
     elif source is Source.ROUTELLM:

@@ -24,7 +24,7 @@ def command(
 
     from .. import _core
     from ..ecology import Ecology
-    from ..observe.tree import NOT_CHOSEN
+    from ..observe.tree import NOT_CHOSEN, inferred_task
 
     with Ecology.open(file) as ecology:
         decision = ecology.route(text, task=task, risk=risk).to_dict()
@@ -38,6 +38,8 @@ def command(
         f"[bold]{decision['model']}[/] with decision confidence {decision['confidence']:.3f} ({mark}{rule})",
         highlight=False,
     )
+    if decision["task_inferred"] is not None:
+        console.print(f"task {inferred_task(decision['task_inferred'])}", highlight=False, markup=False)
     table = Table("model", "confidence", "expected cost", "why not")
     for ranked in decision["ranked"]:
         why = NOT_CHOSEN.get(ranked["not_chosen"], "") if ranked["not_chosen"] else ""

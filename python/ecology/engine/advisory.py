@@ -16,6 +16,7 @@ from ..backends.openai import SAMPLING
 from ..errors import ArtifactError, Violation
 from ..policy import Adaptive, Cascade, Direct, Policy, matches
 from ..population import ANY, Manifest, Privilege, Role, Tier, find
+from .coverage import coverage
 from .description import Description
 from .place import Finding, Loc, in_order
 from .solved import solved_entry
@@ -77,7 +78,8 @@ def advise(description: Description, scorecards: int = 0) -> list[Violation]:
         "models": [{"name": model.name, "version": model.version} for model in description.models],
         "policy": {},
     }
-    return in_order((found for advisory in ADVISORIES for found in advisory(view)), document)
+    found = [found for advisory in ADVISORIES for found in advisory(view)]
+    return in_order([*found, *coverage(description)], document)
 
 
 def crowd(view: View) -> Iterator[Finding]:

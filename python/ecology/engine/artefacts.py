@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..backends import Backend, LinearBackend, OnnxBackend, OpenAIBackend, Terms
+from ..backends import Backend, LinearBackend, OnnxBackend, OpenAIBackend, RouterBackend, Terms
 from ..errors import ArtifactError, DigestMismatch
 from ..policy import Policy
 from ..population import Manifest, Role, find, pin
@@ -16,8 +16,9 @@ from ..population.digest import backend_file
 from ..population.training import read_fingerprints
 from . import onnx_graph, safetensors_header
 from .place import Finding, Loc
+from .suggestion import did_you_mean
 
-__all__ = ["artefacts_of", "router_of"]
+__all__ = ["artefacts_of", "intent_of", "router_of"]
 
 
 def artefacts_of(model: Manifest, where: Loc, root: Path, policy: Policy, *, whole: bool = True) -> Iterator[Finding]:
@@ -47,7 +48,7 @@ def artefacts_of(model: Manifest, where: Loc, root: Path, policy: Policy, *, who
         return  # its code and its files are opened in its own process, and only there
     for key, fault, advice in _faults(backend, root):
         yield Finding((*where, "backend", key), fault, advice)
-    if isinstance(backend, LinearBackend) and not absent:
+    if isinstance(backend, LinearBackend | RouterBackend) and not absent:
         problem = safetensors_header.fault(root / backend.path)
         if problem is not None:
             fix = "train it again, or restore the file"
@@ -71,11 +72,32 @@ def router_of(models: tuple[Manifest, ...], policy: Policy, root: Path) -> Itera
         if model.role is not Role.ROUTER:
             problem = f"{model.id} has the role {model.role.value}"
             yield Finding(where, problem, 'write role = "router" for it, or name a router')
+        elif not isinstance(model.backend, RouterBackend | LinearBackend):
+            problem = f"{model.id} is of kind {model.backend.kind}, which is no learned router"
+            yield Finding(where, problem, 'write backend = { kind = "router", path = "router.safetensors" } for it')
         return
     fault = _absence(root / named) or safetensors_header.fault(root / named)
     if fault is not None:
         fix = "`ecology fit` writes one; leave the key out to route by the rules"
         yield Finding(where, f'"{named}" is neither a model nor a fitted router: {fault}', fix)
+
+
+def intent_of(models: tuple[Manifest, ...], policy: Policy) -> Iterator[Finding]:
+    """What the policy names to infer tasks is a model of that role, and a classifier."""
+    if policy.routing.intent is None:
+        return
+    where: Loc = ("policy", "routing", "intent", "model")
+    named = policy.routing.intent.model
+    model = find(models, named)
+    if model is None:
+        known = [model.id if "@" in named else model.name for model in models if model.role is Role.INTENT]
+        yield Finding(where, f'there is no model "{named}"', did_you_mean(named, list(dict.fromkeys(known))))
+    elif model.role is not Role.INTENT:
+        problem = f"{model.id} has the role {model.role.value}"
+        yield Finding(where, problem, 'write role = "intent" for it, or name an intent model')
+    elif not isinstance(model.backend, LinearBackend):
+        problem = f"{model.id} is of kind {model.backend.kind}, and only a linear classifier infers tasks"
+        yield Finding(where, problem, "`ecology intent fit` writes one")
 
 
 def _absence(path: Path) -> str | None:
@@ -93,6 +115,8 @@ def _digest(model: Manifest, where: Loc, root: Path) -> Iterator[Finding]:
     except DigestMismatch as error:
         problem = f"the content has {error.actual}, the description says {error.expected}"
         fix = "restore the content; or write that digest under another version"
+        if model.role is Role.ROUTER:
+            fix += "; without it policy.routing.router has to name another, or every decision is made by the rules"
         yield Finding((*where, "digest", "value"), problem, fix)
     except ArtifactError as error:
         yield Finding((*where, "backend", "path"), error.problem, error.fix)

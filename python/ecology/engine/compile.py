@@ -17,10 +17,14 @@ __all__ = ["baseline_of", "compile_description"]
 
 
 def compile_description(
-    description: Description, features: Mapping[str, Any], solved: Entry | None = None
+    description: Description,
+    features: Mapping[str, Any],
+    solved: Entry | None = None,
+    intent: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The snapshot's spec. `features` is the feature spec that the population's linear models were trained under;
-    `solved` what was found for the goal of the policy. What is typed overrides it."""
+    `solved` what was found for the goal of the policy, which what is typed overrides; `intent` the id, digest and
+    threshold of the model that infers tasks."""
     models, policy = description.models, description.policy
     typed = "default_plan" in policy.model_fields_set
     default_plan = policy.default_plan if typed or solved is None else solved.solution.plan
@@ -41,6 +45,7 @@ def compile_description(
             "learning": policy.routing.learning.model_dump(exclude={"state"}),
             "rules": [_rule(rule, positions) for rule in policy.routing.rules],
         },
+        intent=None if intent is None else dict(intent),
         plans={task: _plan(plan, positions) for task, plan in policy.plans.items()},
         default_plan=_plan(default_plan, positions),
         **_doubts(policy, default_plan),

@@ -39,7 +39,7 @@ from ..errors import InvalidPopulation, Violation
 from ..policy import Policy
 from ..population import Manifest, find, pin
 from ..settings import Settings
-from .artefacts import artefacts_of, router_of
+from .artefacts import artefacts_of, intent_of, router_of
 from .document import parse_toml, read_text
 from .place import Document, Finding, at, in_order
 from .references import CHECKS
@@ -122,8 +122,8 @@ def _second_look(reading: Reading, document: Document, root: Path) -> Iterator[F
         if model.stage.kept and not reading.doubts(where):
             whole = not reading.touches(where)
             yield from artefacts_of(model, where, root, policy, whole=whole)
-    found_router = router_of(models, policy, root)
-    yield from (found for found in found_router if not _follows(found, reading, document))
+    learned = [*router_of(models, policy, root), *intent_of(models, policy)]
+    yield from (found for found in learned if not _follows(found, reading, document))
 
 
 def _follows(found: Finding, reading: Reading, document: Document) -> bool:

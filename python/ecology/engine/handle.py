@@ -15,9 +15,10 @@ from .. import _core
 from ..errors import ArtifactError, InvalidPopulation, Violation
 from ..population import Manifest
 from .compile import baseline_of, compile_description
+from .deciders import LoadedIntent, load_intent, load_router
 from .description import Description
 from .members import load_member, survives_fork
-from .solved import router_path, solved_entry
+from .solved import solved_entry
 
 __all__ = ["Compiled", "compile_population", "engine_of", "reopened"]
 
@@ -37,10 +38,11 @@ class Compiled:
     learned: _core.Learned | None
     baseline: str | None
     uses_loop: bool
+    intent: _core.IntentWeights | None = None
 
 
 def compile_population(description: Description) -> Compiled:
-    """Load every model that serves, and the router.
+    """Load every model that serves, the router, and what infers tasks.
 
     Raises:
         InvalidPopulation: with everything that cannot be loaded, each with its place.
@@ -51,11 +53,16 @@ def compile_population(description: Description) -> Compiled:
         return load_member(model, description.root, description.policy) if serves else None
 
     members, violations = _loaded(description, load)
-    router = None
+    router: _core.RouterWeights | None = None
+    intent: LoadedIntent | None = None
     try:
-        router = _router(description)
+        router = load_router(description)
     except ArtifactError as error:
         violations.append(Violation("policy.routing.router", f"{error.path}: {error.problem}", error.fix))
+    try:
+        intent = load_intent(description)
+    except ArtifactError as error:
+        violations.append(Violation("policy.routing.intent", f"{error.path}: {error.problem}", error.fix))
     solved = None
     try:
         solved = solved_entry(description)
@@ -63,19 +70,20 @@ def compile_population(description: Description) -> Compiled:
         violations.append(Violation("policy.routing.objective", f"{error.path}: {error.problem}", error.fix))
     learned, problems = _learned(description, router)
     violations += problems
-    features, disagreements = _features(description, members, router)
+    features, disagreements = _features(description, members, router, intent)
     violations += disagreements
     if violations:
         raise InvalidPopulation(description.source, violations)
     baseline = baseline_of(description)
     return Compiled(
         description=description,
-        spec=json.dumps(compile_description(description, features, solved)),
+        spec=json.dumps(compile_description(description, features, solved, None if intent is None else intent.spec())),
         members=members,
         router=router,
         learned=learned,
         baseline=None if baseline is None else baseline.id,
         uses_loop=any(member is not None and member.place == "loop" for member in members),
+        intent=None if intent is None else intent.weights,
     )
 
 
@@ -101,7 +109,8 @@ def reopened(compiled: Compiled) -> Compiled:
 
 def engine_of(compiled: Compiled, generation: int = 1) -> _core.Engine:
     """A new engine that serves it; swaps are counted from `generation`."""
-    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation, compiled.learned)
+    learned, intent = compiled.learned, compiled.intent
+    return _core.Engine(compiled.spec, compiled.members, compiled.router, generation, learned, intent)
 
 
 def _loaded(
@@ -118,11 +127,6 @@ def _loaded(
             violations.append(Violation(f"models.{index} ({model.id})", f"{error.path}: {error.problem}", error.fix))
         members.append(member)
     return members, violations
-
-
-def _router(description: Description) -> _core.RouterWeights | None:
-    path = router_path(description)
-    return None if path is None else _core.RouterWeights.read(path)
 
 
 def _learned(
@@ -154,7 +158,10 @@ def _learned(
 
 
 def _features(
-    description: Description, members: list[_core.Member | None], router: _core.RouterWeights | None
+    description: Description,
+    members: list[_core.Member | None],
+    router: _core.RouterWeights | None,
+    intent: LoadedIntent | None,
 ) -> tuple[dict[str, Any], list[Violation]]:
     """The one feature spec that every linear model agrees on; features are extracted once per request."""
     stated = [
@@ -164,6 +171,8 @@ def _features(
     ]
     if router is not None:
         stated.append(("policy.routing.router", router.features))
+    if intent is not None:
+        stated.append(("policy.routing.intent", intent.weights.features))
     if not stated:
         return json.loads(_core.default_features()), []
     first_place, first = stated[0]

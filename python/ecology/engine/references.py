@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ..backends import RouterBackend
 from ..policy import Adaptive, Cascade, Direct, Policy, QualityTarget, matches
-from ..population import Manifest, Privilege, Stage, Tier, find
+from ..population import Manifest, Privilege, Role, Stage, Tier, find
 from .place import Finding, Loc
 from .suggestion import did_you_mean
 
@@ -164,6 +165,14 @@ def accounts(_models: Models, policy: Policy) -> Iterator[Finding]:
             yield Finding(where, "an account has no deadline: time is not spent, it passes", fix)
 
 
+def roles(models: Models, _policy: Policy) -> Iterator[Finding]:
+    """Weights of a router choose; nobody can be answered by them."""
+    for index, model in enumerate(models):
+        if isinstance(model.backend, RouterBackend) and model.role is not Role.ROUTER:
+            problem = f"its backend is a router, which chooses models, and its role is {model.role.value}"
+            yield Finding(_where(index, "role"), problem, 'write role = "router"')
+
+
 def labels(models: Models, _policy: Policy) -> Iterator[Finding]:
     """A head says nothing that its contract does not promise."""
     for index, model in enumerate(models):
@@ -207,6 +216,7 @@ CHECKS: tuple[Callable[[Models, Policy], Iterator[Finding]], ...] = (
     rules,
     baseline,
     accounts,
+    roles,
     labels,
     isolation,
 )

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..backends import LinearBackend
-from ..population import Role
+from .deciders import router_path
 from .description import Description
 
 if TYPE_CHECKING:
     from ..routing.solved import Entry
 
-__all__ = ["digests_of", "router_path", "solved_entry"]
+__all__ = ["digests_of", "solved_entry"]
 
 
 def digests_of(description: Description) -> dict[str, str]:
     """The digest of every model that may answer, by id."""
     answering = [model for model in description.models if model.role.answers and model.stage.serves]
     return {model.id: model.digest.value if model.digest else "" for model in answering}
-
-
-def router_path(description: Description) -> Path | None:
-    """The file of the router that the policy names: by the name of a model of that role, or as a file."""
-    named = description.policy.routing.router
-    if named is None:
-        return None
-    model = description.find(named)
-    if model is not None and model.role is Role.ROUTER and isinstance(model.backend, LinearBackend):
-        named = model.backend.path
-    return Path(description.root, named)
 
 
 def solved_entry(description: Description) -> Entry | None:

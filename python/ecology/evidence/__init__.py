@@ -1,6 +1,20 @@
-"""What is known about models because it was measured: so far, outcomes of a sample."""
+"""What is known about models and routers because it was measured: outcomes of a sample, and logs of decisions."""
 
 from .collect import Collection, collect
+from .drift import Drift, measure_drift
+from .offpolicy import Gap, OffPolicy, evaluate_off_policy
 from .scorer import Judge, Scorer, callable_scorer, label_scorer
 
-__all__ = ["Collection", "Judge", "Scorer", "callable_scorer", "collect", "label_scorer"]
+__all__ = [
+    "Collection",
+    "Drift",
+    "Gap",
+    "Judge",
+    "OffPolicy",
+    "Scorer",
+    "callable_scorer",
+    "collect",
+    "evaluate_off_policy",
+    "label_scorer",
+    "measure_drift",
+]

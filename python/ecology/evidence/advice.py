@@ -10,8 +10,9 @@ that a coin buys too. So an alternative is advised only if all of this holds on 
    same rows.
 
 A cascade reads what its members say of rows that they were not trained on, so the training rows of a router are fresh
-rows for it where outcomes on them are out-of-fold: given as `fresh`, they decide the third question. No threshold was
-chosen on them; which of the alternatives is, so the interval is widened for their number only.
+rows for it where outcomes on them are out-of-fold: given as `fresh`, and at least as many, they decide the third
+question. No threshold was chosen on them; which of the alternatives is, so the interval is widened for their number
+only.
 
 Otherwise the verdict is one model, with the reason. Plans of other kinds are further lines of
 `routing/alternatives.py`; what a portfolio costs in memory or upkeep is for the rooms above to add.
@@ -156,6 +157,13 @@ def _cautious(gaps: Floats, z: float) -> tuple[float, float, float]:
     return mean, min(low, paired_lower(total, squares, n, z)), max(high, -paired_lower(-total, squares, n, z))
 
 
+def _can_judge(fresh: Validation, plan: Cascade, rows: int) -> bool:
+    """Whether the plan can be carried out on these rows (averaging takes votes), and they say more than the interval on
+    the rows that it was chosen on, which allows for the choice: fewer of them would be the wider one."""
+    votes = plan.combine == "last" or {plan.first, plan.then} <= set(fresh.votes or {})
+    return votes and len(fresh.score) >= rows
+
+
 class _Judge:
     """What every comparison needs: the rows, the best single model, and how much noise is allowed for."""
 
@@ -179,9 +187,9 @@ class _Judge:
         return paired_interval(point.scores.tolist(), self.rows.score[:, self.best].tolist())
 
     def above_mixture(self, point: Point) -> tuple[float, float, float]:
-        """Paired with the best fixed mixture at the same cost: on fresh rows where there are some, and otherwise on
+        """Paired with the best fixed mixture at the same cost: on fresh rows where there are enough, and otherwise on
         those that it was chosen on, with an interval that allows for all that was tried."""
-        if self.fresh is not None and isinstance(point.plan, Cascade):
+        if self.fresh is not None and isinstance(point.plan, Cascade) and _can_judge(self.fresh, point.plan, self.n):
             return self._on_fresh_rows(point.plan, self.fresh)
         blind = self.mixture(self.cost(point)).scores
         if point.kind in ("single", "mixture"):
@@ -194,7 +202,9 @@ class _Judge:
         assert plan.first is not None and plan.then is not None, "a line names its models"
         a, b = fresh.of(plan.first), fresh.of(plan.then)
         direct = fresh.leg[:, a] >= plan.leg_confidence
-        scores = np.where(direct, fresh.score[:, a], fresh.score[:, b])
+        averaged = plan.combine == "average"
+        after = fresh.averaged(plan.first, plan.then, plan.weights) if averaged else fresh.score[:, b]
+        scores = np.where(direct, fresh.score[:, a], after)
         costs = fresh.costs[:, a] + np.where(direct, 0.0, fresh.costs[:, b])
         spent = float(costs.mean()) + self.orchestration
         one, other, share = best_mixture(spent, fresh.costs.mean(axis=0), fresh.score.mean(axis=0))

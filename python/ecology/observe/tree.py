@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-__all__ = ["attribution_tree"]
+__all__ = ["attribution_tree", "inferred_task"]
 
 WHY = {
     "best": "it ranks first",
@@ -26,6 +26,29 @@ NOT_CHOSEN = {
     "doubt_goes_to_fallback": "in doubt the fallback goes first",
     "exploration": "exploration picked another",
 }
+
+
+ABSTAINED = {
+    "low_confidence": "that is too low",
+    "nobody_accepts": "no model that serves accepts it",
+    "nothing_to_read": "there is no text to read it from",
+}
+
+
+def inferred_task(inferred: dict[str, Any]) -> str:
+    """What an intent model said, in words.
+
+    >>> said = {"model": "intent@1", "task": None, "likeliest": "refunds", "confidence": 0.41}
+    >>> inferred_task(said | {"abstained": "low_confidence"})
+    'not inferred: intent@1 gives refunds 0.410, and that is too low'
+    >>> inferred_task(said | {"task": "refunds", "confidence": 0.97, "abstained": None})
+    'refunds, inferred by intent@1 with confidence 0.970'
+    """
+    share = f"{inferred['confidence']:.3f}"
+    if inferred["abstained"] is None:
+        return f"{inferred['task']}, inferred by {inferred['model']} with confidence {share}"
+    why = ABSTAINED[inferred["abstained"]]
+    return f"not inferred: {inferred['model']} gives {inferred['likeliest']} {share}, and {why}"
 
 
 def attribution_tree(attribution: dict[str, Any]) -> Tree:
@@ -67,6 +90,8 @@ def attribution_tree(attribution: dict[str, Any]) -> Tree:
     mark = "calibrated" if decision["calibrated"] else "uncalibrated"
     rule = f", rule {decision['rule']!r}" if decision["rule"] else ""
     node = root.add(line("decision ", ("(" + mark + rule + f", propensity {decision['propensity']:g})", "dim")))
+    if decision["task_inferred"] is not None:
+        node.add(line("task ", (inferred_task(decision["task_inferred"]), "dim")))
     for ranked in decision["ranked"]:
         why = f" · {NOT_CHOSEN[ranked['not_chosen']]}" if ranked["not_chosen"] else ""
         node.add(line(f"{ranked['model']} {ranked['confidence']:.3f}", (why, "dim")))

@@ -5,7 +5,7 @@ from .objective import Cheapest, ErrorBound, MaxCost, Objective, QualityTarget, 
 from .pattern import matches
 from .plans import Adaptive, Cascade, Direct, Plan
 from .policy import Defaults, Limits, Policy
-from .routing import Learning, Risk, Routing, Rule
+from .routing import Intent, Learning, Risk, Routing, Rule
 
 __all__ = [
     "Adaptive",
@@ -15,6 +15,7 @@ __all__ = [
     "Defaults",
     "Direct",
     "ErrorBound",
+    "Intent",
     "Learning",
     "Limits",
     "MaxCost",

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ..config import Config
 from .objective import Cheapest, Objective
 
-__all__ = ["Learning", "Risk", "Routing", "Rule", "TaskType"]
+__all__ = ["Intent", "Learning", "Risk", "Routing", "Rule", "TaskType"]
 
 TaskType = Literal[
     "code",
@@ -73,6 +73,17 @@ class Rule(Config):
         return self
 
 
+class Intent(Config):
+    """What infers the task of a request that states none, before `defaults.task` applies.
+
+    `model` names a model of role intent. A task is believed at `min_confidence` (a calibrated probability) or more,
+    else the model abstains. Left out, it is what the fit solved (see `ecology intent fit`).
+    """
+
+    model: Annotated[str, Field(min_length=1)]
+    min_confidence: Probability | None = None
+
+
 class Learning(Config):
     """How a router learns from `Ecology.feedback` while it serves; see docs/learning.md.
 
@@ -98,8 +109,9 @@ class Routing(Config):
     `objective` is a goal that `ecology fit` solves (`objective.py`), or `cheapest`: the cheapest model whose decision
     confidence reaches `min_decision_confidence`, else the most confident. A goal that is not solved yet is served the
     same way. What is typed beside a goal overrides what was solved. `utility` ranks by `confidence −
-    cost_weight_per_usd · usd`. `router` names a model of role router, or the file of a fitted one; without it the
-    rules decide.
+    cost_weight_per_usd · usd`. `router` names a model of role router, or the file of a fitted one; without it, or
+    while that model is not active, the rules decide. `intent` names the model that infers a task which a request does
+    not state.
 
     `exploration_floor` is the least chance of every eligible model, so that a router goes on learning about those it
     seldom picks: of n eligible models each is picked at random with this chance, which costs n times it of all
@@ -114,6 +126,7 @@ class Routing(Config):
     explore_up_to_risk: Risk | Literal["none"] = "low"
     learning: Learning = Learning()
     router: str | None = None
+    intent: Intent | None = None
     rules: tuple[Rule, ...] = ()
 
     @property

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ..backends import LinearBackend, OnnxBackend, supplier
+from ..backends import LinearBackend, OnnxBackend, RouterBackend, supplier
 from ..errors import ArtifactError, DigestMismatch
 from .manifest import Digest, Manifest
 
@@ -25,7 +25,7 @@ __all__ = ["backend_file", "content_digest", "pin"]
 def backend_file(manifest: Manifest, root: Path) -> Path | None:
     """The file that is the model, for a kind of which one is; a relative path is under `root`."""
     backend = manifest.backend
-    return root / backend.path if isinstance(backend, LinearBackend | OnnxBackend) else None
+    return root / backend.path if isinstance(backend, LinearBackend | OnnxBackend | RouterBackend) else None
 
 
 def content_digest(manifest: Manifest, root: Path) -> Digest:

@@ -44,6 +44,8 @@ class Manifest(Config):
 
     `training_prompts` is a file of fingerprints (see `training.py`), relative to the description.
     `isolation = "process"` runs a Python member in a process of its own, within `limits`.
+    `ranks` and `features_digest` are a learned router's: the models that it has a head for, and the features that it
+    reads; the latter an intent model has too.
     `timeout_ms` is mandatory: a leg without a bound is a leg that can hang. `expected_*` seed the estimates
     of cost and latency until there are measurements. `fallback` names the model (`name` or `name@version`) that
     is asked when this one fails.
@@ -61,6 +63,8 @@ class Manifest(Config):
     parents: tuple[str, ...] = ()
     data_digests: tuple[str, ...] = ()
     training_prompts: str | None = None
+    ranks: tuple[str, ...] = ()
+    features_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     licence: str = "unknown"
     role: Role = Role.SPECIALIST
     tier: Tier = Tier.MEDIUM
@@ -86,6 +90,9 @@ class Manifest(Config):
             self.isolation == "none" and self.limits is None
         ):  # digests from before there was isolation stay what they are
             del facts["isolation"], facts["limits"]
+        for learned in ("ranks", "features_digest"):  # and from before routers were registered
+            if not facts[learned]:
+                del facts[learned]
         return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     def identity(self) -> str:

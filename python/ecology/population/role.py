@@ -8,7 +8,8 @@ __all__ = ["Role", "Tier"]
 
 
 class Role(StrEnum):
-    """A role in the ecology. Routers and judges are models too: they never answer a request themselves."""
+    """A role in the ecology. Routers, judges and the model that infers a task (`intent`) are models too: they never
+    answer a request themselves."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -17,11 +18,12 @@ class Role(StrEnum):
     ROUTER = "router"
     JUDGE = "judge"
     MEMORY = "memory"
+    INTENT = "intent"
 
     @property
     def answers(self) -> bool:
         """Whether a model of this role may generate an answer."""
-        return self not in (Role.ROUTER, Role.JUDGE, Role.MEMORY)
+        return self not in (Role.ROUTER, Role.JUDGE, Role.MEMORY, Role.INTENT)
 
 
 class Tier(StrEnum):

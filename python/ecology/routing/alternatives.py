@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Point", "lines_of", "single_point"]
 
 MOST_ADAPTIVE = 65
+WEIGHTS = ((0.5, 0.5), (0.4, 0.6), (0.3, 0.7), (0.6, 0.4))
+"""Of averaged votes, what is worth a line each: every line is one more chance to be lucky."""
+
 NEARLY = 0.02
 
 
@@ -81,6 +84,9 @@ def lines_of(rows: Validation, reference: Floats, *, money: bool) -> Iterator[Li
         yield _of_points([single_point(rows, model)], reference)
     for first, then in _pairs(rows):
         yield _cascade(rows, first, then, reference)
+        if rows.votes is not None and {first, then} <= set(rows.votes):
+            for weights in WEIGHTS:
+                yield _cascade(rows, first, then, reference, weights)
     if rows.decision is not None:
         yield _router(rows, reference, money=money)
         yield _adaptive(rows, reference)
@@ -126,23 +132,28 @@ def _pairs(rows: Validation) -> Iterator[tuple[str, str]]:
                 yield first, then
 
 
-def _cascade(rows: Validation, first: str, then: str, reference: Floats) -> Line:
+def _cascade(
+    rows: Validation, first: str, then: str, reference: Floats, weights: tuple[float, float] | None = None
+) -> Line:
     import numpy as np
 
-    curve = cascade_curve(rows, first, then, reference=reference)
+    after = rows.score[:, rows.of(then)] if weights is None else rows.averaged(first, then, weights)
+    curve = cascade_curve(rows, first, then, reference=reference, after=after)
+    name = f"{first} → {then}" + ("" if weights is None else ", votes averaged")
+    combined: dict[str, Any] = {} if weights is None else {"combine": "average", "weights": weights}
     settings = np.flatnonzero(curve.allowed)[::-1]  # everything escalates first
     a, b = rows.of(first), rows.of(then)
 
     def point(at: int) -> Point:
         threshold = between(curve.confidences, int(settings[at]))
         escalated = rows.leg[:, a] < threshold
-        plan = Cascade(first=first, then=then, leg_confidence=threshold)
+        plan = Cascade(first=first, then=then, leg_confidence=threshold, **combined)
         return Point(
             "cascade",
-            f"{first} → {then}",
+            name,
             plan,
             {},
-            np.where(escalated, rows.score[:, b], rows.score[:, a]),
+            np.where(escalated, after, rows.score[:, a]),
             rows.costs[:, a] + np.where(escalated, rows.costs[:, b], 0.0),
             rows.latencies[:, a] + np.where(escalated, rows.latencies[:, b], 0.0),
             {first: 1.0, then: float(escalated.mean())},

@@ -120,6 +120,13 @@ class Outcomes(Sequence[Outcome]):
         return from_routerbench(source)
 
     @staticmethod
+    def from_decisions(*sources: Any, **options: Any) -> Outcomes:
+        """Decisions of an ecology, with their grades and prompts; see `importers/decisions.py`."""
+        from .importers import from_decisions
+
+        return from_decisions(*sources, **options)
+
+    @staticmethod
     def from_litellm(*sources: Any, **options: Any) -> Outcomes:
         """Spend logs of LiteLLM's proxy, with scores from somewhere; see `importers/litellm.py`."""
         from .importers import from_litellm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +31,8 @@ class Validation:
 
     `score` in [0, 1]; `leg` is the leg confidence; `decision` the decision confidence of a router, if there is one;
     `cost` [models] the mean cost of one call, in any one unit; `row_cost` that of each call, where it is known, and
-    `row_latency` its latency in milliseconds.
+    `row_latency` its latency in milliseconds. `votes` holds the probabilities, float [n, labels], of models that say
+    what they think of every label, all in one order of labels, and `truth` [n] the column of the right one.
     """
 
     models: tuple[str, ...]
@@ -41,6 +42,8 @@ class Validation:
     decision: Floats | None = None
     row_cost: Floats | None = None
     row_latency: Floats | None = None
+    votes: Mapping[str, Floats] | None = None
+    truth: npt.NDArray[np.integer[Any]] | None = None
 
     @property
     def costs(self) -> Floats:
@@ -59,6 +62,21 @@ class Validation:
     def of(self, model: str) -> int:
         """The column of a model."""
         return self.models.index(model)
+
+    def averaged(self, first: str, then: str, weights: tuple[float, float]) -> Floats:
+        """The score of both votes together, [n]: 1 where the label with the largest weighted sum is the right one.
+
+        Raises:
+            ValueError: no votes of one of the two, or nobody said which label is right.
+        """
+        import numpy as np
+
+        votes = self.votes or {}
+        if first not in votes or then not in votes or self.truth is None:
+            raise ValueError(f"{first} and {then}: give votes of both, and truth")
+        picked = (weights[0] * votes[first] + weights[1] * votes[then]).argmax(axis=1)
+        right: Floats = (picked == self.truth).astype(np.float64)
+        return right
 
 
 def validation_rows(

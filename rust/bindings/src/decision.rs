@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use ecology_core::journey::{DecisionRecord, Routed};
-use ecology_core::snapshot::Snapshot;
+use ecology_core::snapshot::{Snapshot, Weights};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::convert::json_to_py;
 use crate::embedding::StaticEmbedding;
+use crate::intent::IntentWeights;
 use crate::learned::Learned;
 use crate::router::RouterWeights;
 
@@ -56,6 +57,12 @@ impl Decision {
     fn ranked(&self) -> Vec<(&str, f32)> {
         let snapshot = &self.routed.snapshot;
         self.routed.decision.ranked.iter().map(|r| (&*snapshot.model(r.model).id, r.confidence)).collect()
+    }
+
+    /// The task that it was made for: stated, inferred, or the policy's default; None where nobody said.
+    #[getter]
+    fn task(&self) -> Option<&str> {
+        self.routed.request.ask.task.as_deref()
     }
 
     /// Expected money for the call, in USD: learned for this prompt, else by the manifest; None where nobody knows.
@@ -117,12 +124,12 @@ impl Decision {
     }
 }
 
-/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router, and what it had learned on line. `embedding` is the one that the
-/// features name, when no router brings it.
+/// Makes the decision of `record` again under the snapshot `spec` (the compiled JSON), router, what it had learned on line, and intent
+/// model. `embedding` is the one that the features name, when neither of them brings it.
 ///
 /// Raises ValueError if the record was made under another snapshot or keeps neither features nor text.
 #[pyfunction]
-#[pyo3(signature = (spec, record, router=None, embedding=None, learned=None))]
+#[pyo3(signature = (spec, record, router=None, embedding=None, learned=None, intent=None))]
 pub(crate) fn replay<'py>(
     py: Python<'py>,
     spec: &str,
@@ -130,17 +137,21 @@ pub(crate) fn replay<'py>(
     router: Option<&RouterWeights>,
     embedding: Option<&StaticEmbedding>,
     learned: Option<&Learned>,
+    intent: Option<&IntentWeights>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let invalid = |error: String| PyValueError::new_err(error);
     let record: DecisionRecord = serde_json::from_str(record).map_err(|e| invalid(e.to_string()))?;
     let corrections = learned.and_then(|learned| learned.knowledge().published.clone());
-    let weights = router.map(|router| match corrections {
+    let router = router.map(|router| match corrections {
         Some(corrections) => router.weights().corrected(corrections),
         None => Ok(router.weights().clone()),
     });
-    let weights = weights.transpose().map_err(|e| invalid(e.to_string()))?;
-    let embedding = embedding.map(|embedding| Arc::clone(embedding.table()));
-    let snapshot = Snapshot::from_json_with(spec, weights, embedding, 0);
+    let weights = Weights {
+        router: router.transpose().map_err(|e| invalid(e.to_string()))?,
+        intent: intent.map(|intent| intent.weights().clone()),
+        embedding: embedding.map(|embedding| Arc::clone(embedding.table())),
+    };
+    let snapshot = Snapshot::from_json_over(spec, weights, 0);
     let snapshot = snapshot.map_err(|e| invalid(e.to_string()))?;
     let routed =
         ecology_core::journey::replay(Arc::new(snapshot), &record).map_err(|e| invalid(e.to_string()))?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ecology_core::journey::{Chooser, DecisionRecord, Refusal, Routed};
 use ecology_core::router::Decision as RoutedDecision;
-use ecology_core::snapshot::{ModelIndex, Snapshot};
+use ecology_core::snapshot::{ModelIndex, Snapshot, Weights};
 use ecology_core::text::{Extractor, Features};
 use ecology_core::{Tensor, Value};
 use ecology_runtime::Mailbox;
@@ -28,6 +28,7 @@ use crate::convert::{RequestArgs, Word, json_to_py, py_to_value, request, tokens
 use crate::decision::Decision;
 use crate::errors;
 use crate::flight::{Flight, launched};
+use crate::intent::IntentWeights;
 use crate::learned::Learned;
 use crate::member::Member;
 use crate::onnx;
@@ -47,13 +48,15 @@ fn population(
     spec: &str,
     members: &[Option<Py<Member>>],
     router: Option<&RouterWeights>,
+    intent: Option<&IntentWeights>,
     generation: u64,
 ) -> PyResult<Population> {
-    let weights = router.map(|router| router.weights().clone());
     let members: Vec<_> =
         members.iter().map(|member| member.as_ref().map(|member| member.get().share())).collect();
     let embedding = members.iter().flatten().find_map(|member| member.embedding()).cloned();
-    let snapshot = Snapshot::from_json_with(spec, weights, embedding, generation);
+    let router = router.map(|router| router.weights().clone());
+    let intent = intent.map(|intent| intent.weights().clone());
+    let snapshot = Snapshot::from_json_over(spec, Weights { router, intent, embedding }, generation);
     let snapshot = snapshot.map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(Population::new(Arc::new(snapshot), members))
 }
@@ -153,32 +156,34 @@ impl Engine {
     /// Serves the compiled description `spec` (JSON) with one member (or None) for each of its models; swaps are counted from
     /// `generation`, and learning goes on from `learned`.
     #[new]
-    #[pyo3(signature = (spec, members, router=None, generation=1, learned=None))]
+    #[pyo3(signature = (spec, members, router=None, generation=1, learned=None, intent=None))]
     fn new(
         spec: &str,
         members: Vec<Option<Py<Member>>>,
         router: Option<&RouterWeights>,
         generation: u64,
         learned: Option<&Learned>,
+        intent: Option<&IntentWeights>,
     ) -> PyResult<Self> {
         let learned = learned.map(|learned| learned.knowledge().clone());
-        let population = population(spec, &members, router, generation)?;
+        let population = population(spec, &members, router, intent, generation)?;
         let engine = Arc::new(RuntimeEngine::resumed(population, learned));
         let engine = Homebound::new(engine);
         Ok(Self { engine, generation: Mutex::new(generation), seed: AtomicU64::new(0) })
     }
 
     /// Serves another description from now on; requests in flight end under theirs. On an error nothing changes.
-    #[pyo3(signature = (spec, members, router=None))]
+    #[pyo3(signature = (spec, members, router=None, intent=None))]
     fn swap(
         &self,
         py: Python<'_>,
         spec: &str,
         members: Vec<Option<Py<Member>>>,
         router: Option<&RouterWeights>,
+        intent: Option<&IntentWeights>,
     ) -> PyResult<u64> {
         let mut generation = self.generation.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        self.engine.swap(population(spec, &members, router, *generation + 1)?);
+        self.engine.swap(population(spec, &members, router, intent, *generation + 1)?);
         *generation += 1;
         Ok(*generation)
     }

@@ -172,7 +172,7 @@ pub(crate) fn write_classifier(
     let flat: Vec<f32> = weights.as_array().iter().copied().collect();
     let table =
         WeightTable::over(rows.extractor.clone(), names.len(), &flat, &bias.to_vec()?).map_err(refused)?;
-    let meaning = Meaning::Classifier { labels: names, temperature };
+    let meaning = Meaning::Classifier { labels: names, temperature, card: String::new() };
     let shown = path.display().to_string();
     py.detach(|| Artifact::write(&path, &table.quantized(), &meaning))
         .map_err(|e| errors::artifact(py, &shown, &e))

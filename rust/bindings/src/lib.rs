@@ -7,6 +7,7 @@
 //! | `aggregate` | majority, best confidence |
 //! | `bridge` | how an event loop learns of post: one wake-up for all that has come |
 //! | `call` | calls that the interpreter may never return from |
+//! | `classifier` | a file of a linear classifier |
 //! | `convert` | values, JSON and requests across the boundary |
 //! | `decision` | a routed request |
 //! | `embedding` | static embeddings |
@@ -14,6 +15,7 @@
 //! | `errors` | refusals as the exceptions of `ecology.errors` |
 //! | `fit` | factored routers from outcomes |
 //! | `flight` | a request driven by an event loop |
+//! | `intent` | a file of an intent model |
 //! | `learn` | trainers |
 //! | `learned` | what a router learned on line |
 //! | `lin_ucb` | a contextual bandit |
@@ -28,6 +30,7 @@ mod aggregate;
 mod answer;
 mod bridge;
 mod call;
+mod classifier;
 mod convert;
 mod decision;
 mod embedding;
@@ -35,6 +38,7 @@ mod engine;
 mod errors;
 mod fit;
 mod flight;
+mod intent;
 mod learn;
 mod learned;
 mod lin_ucb;
@@ -60,6 +64,8 @@ mod _core {
     #[pymodule_export]
     use bridge::Bridge;
     #[pymodule_export]
+    use classifier::ClassifierWeights;
+    #[pymodule_export]
     use decision::{Decision, replay};
     #[pymodule_export]
     use embedding::{PieceCounts, StaticEmbedding};
@@ -69,6 +75,8 @@ mod _core {
     use fit::{FittedRouter, fit_factored, fit_head};
     #[pymodule_export]
     use flight::{Flight, Post};
+    #[pymodule_export]
+    use intent::IntentWeights;
     #[pymodule_export]
     use learn::{
         Features, fit_dense, fit_router_heads, fit_sparse, fit_temperature, group_folds,
@@ -87,7 +95,7 @@ mod _core {
     #[pymodule_export]
     use section::{exiting, forked};
     #[pymodule_export]
-    use text::{default_features, extract, signals};
+    use text::{default_features, extract, features_digest, signals};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

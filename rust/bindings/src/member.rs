@@ -90,7 +90,7 @@ pub(crate) fn linear_member(py: Python<'_>, path: PathBuf) -> PyResult<Member> {
     let shown = path.display().to_string();
     let wrong = |error: &ArtifactError| errors::artifact(py, &shown, error);
     let artifact = py.detach(|| Artifact::read(&path)).map_err(|e| wrong(&e))?;
-    let Meaning::Classifier { labels, temperature } = artifact.meaning else {
+    let Meaning::Classifier { labels, temperature, .. } = artifact.meaning else {
         return Err(wrong(&ArtifactError::Format("it holds a router, not a classifier".into())));
     };
     let features = serde_json::to_string(artifact.table.spec()).ok();

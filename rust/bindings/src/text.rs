@@ -33,6 +33,12 @@ pub(crate) fn default_features() -> PyResult<String> {
     serde_json::to_string(&FeatureSpec::default()).map_err(|e| PyValueError::new_err(e.to_string()))
 }
 
+/// SHA-256 of a feature spec, as manifests name it: two that are equal extract the same.
+#[pyfunction]
+pub(crate) fn features_digest(features: &str) -> PyResult<String> {
+    Ok(format!("sha256:{}", spec(Some(features))?.digest()))
+}
+
 /// The named signals of a text, by name; among them `complexity` and `depth` in [0, 1].
 #[pyfunction]
 #[pyo3(signature = (text, features=None))]

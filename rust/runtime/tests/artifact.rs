@@ -11,7 +11,7 @@ fn spec() -> FeatureSpec {
 }
 
 fn classifier(names: &[String]) -> Meaning {
-    Meaning::Classifier { labels: names.to_vec(), temperature: 0.7 }
+    Meaning::Classifier { labels: names.to_vec(), temperature: 0.7, card: String::new() }
 }
 
 fn router(names: &[String]) -> Meaning {

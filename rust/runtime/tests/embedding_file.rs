@@ -28,7 +28,11 @@ fn extractor(signals: bool, embedded: bool) -> Extractor {
 }
 
 fn meaning() -> Meaning {
-    Meaning::Classifier { labels: vec!["yes".to_owned(), "no".to_owned()], temperature: 0.7 }
+    Meaning::Classifier {
+        labels: vec!["yes".to_owned(), "no".to_owned()],
+        temperature: 0.7,
+        card: String::new(),
+    }
 }
 
 fn weights(extractor: Extractor) -> WeightTable {

@@ -143,8 +143,11 @@ fn a_file_of_a_direct_router_is_read_and_written_as_ever_and_a_classifier_is_non
     let read = RouterFile::from_bytes(&bytes).unwrap();
     assert!(!read.weights.is_factored());
     assert_eq!(read.to_bytes().unwrap(), bytes);
-    let classifier =
-        Artifact::to_bytes(&table, &Meaning::Classifier { labels: names, temperature: 1.0 }).unwrap();
+    let classifier = Artifact::to_bytes(
+        &table,
+        &Meaning::Classifier { labels: names, temperature: 1.0, card: String::new() },
+    )
+    .unwrap();
     assert!(matches!(RouterFile::from_bytes(&classifier), Err(RouterFileError::Format(_))));
 }
 

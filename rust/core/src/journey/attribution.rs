@@ -31,12 +31,22 @@ impl Routed {
             Basis::Rules(rule) => (rule.as_deref(), None),
             Basis::Learned(digest) => (None, Some(&**digest)),
         };
+        let inferred = self.inferred.as_ref().map(|inferred| {
+            json!({
+                "model": snapshot.spec.intent.as_ref().map(|intent| &*intent.model),
+                "task": inferred.task().map(|task| &**task),
+                "likeliest": &*inferred.likeliest,
+                "confidence": inferred.confidence,
+                "abstained": inferred.abstained.map(|why| why.name()),
+            })
+        });
         json!({
             "model": &*snapshot.model(decision.chosen().model).id,
             "confidence": decision.chosen().confidence,
             "calibrated": decision.basis.calibrated(),
             "rule": rule,
             "router_digest": weights,
+            "task_inferred": inferred,
             "propensity": decision.propensity,
             "explored": decision.explored,
             "ranked": ranked.collect::<Vec<_>>(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::routed::{infer, with_defaults};
 use super::{Request, Routed};
 use crate::admission::Ask;
 use crate::snapshot::{LogText, Mask, Snapshot};
@@ -17,6 +18,9 @@ pub struct DecisionRecord {
     pub snapshot: Arc<str>,
     /// The constraints, after the policy's defaults.
     pub ask: Ask,
+    /// Whether an intent model was asked for the task, which is then read from the prompt again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub task_inferred: bool,
     /// Models that the budget could pay for, by id.
     pub affordable: Vec<Arc<str>>,
     /// Tokens of the prompt.
@@ -70,6 +74,7 @@ impl DecisionRecord {
         Self {
             snapshot: Arc::clone(&snapshot.digest),
             ask: request.ask.clone(),
+            task_inferred: routed.inferred.is_some(),
             affordable: routed
                 .affordable
                 .iter()
@@ -105,8 +110,14 @@ pub fn replay(snapshot: Arc<Snapshot>, record: &DecisionRecord) -> Result<Routed
     }
     let known = |id: &Arc<str>| snapshot.spec.models.iter().position(|model| model.id == *id);
     let affordable: Mask = record.affordable.iter().filter_map(known).collect();
+    let (mut ask, mut inferred) = (record.ask.clone(), None);
+    if record.task_inferred {
+        ask.task = None;
+        inferred = infer(&snapshot, &mut ask, &features);
+        ask = with_defaults(&snapshot, ask);
+    }
     let request = Request {
-        ask: record.ask.clone(),
+        ask,
         features: Arc::new(features),
         text: record.text.clone(),
         account: "".into(),
@@ -116,5 +127,5 @@ pub fn replay(snapshot: Arc<Snapshot>, record: &DecisionRecord) -> Result<Routed
         deadline_ns: u64::MAX,
         seed: record.seed,
     };
-    Routed::decided(snapshot, request, affordable).map_err(|_| ReplayError::NoEligibleModel)
+    Routed::decided(snapshot, request, inferred, affordable).map_err(|_| ReplayError::NoEligibleModel)
 }

@@ -6,11 +6,19 @@ use super::{Live, Refusal, Request};
 use crate::admission::{Ask, Clause, Verdict, admit};
 use crate::budget::{AccountPath, Amounts, Limits, Resource};
 use crate::router::{Decision, Inputs, decide};
-use crate::snapshot::{Doubt, Mask, PlanSpec, Snapshot};
+use crate::snapshot::{Doubt, Inferred, Mask, PlanSpec, Snapshot};
 use crate::text::Features;
 
+/// Reads the task of a request that states none, and puts it into `ask` unless the intent model abstains.
+pub(super) fn infer(snapshot: &Snapshot, ask: &mut Ask, features: &Features) -> Option<Inferred> {
+    let intent = snapshot.intent.as_ref().filter(|_| ask.task.is_none())?;
+    let inferred = intent.infer(features);
+    ask.task = inferred.task().cloned();
+    Some(inferred)
+}
+
 /// Fills what the request leaves unstated from the policy's defaults.
-fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
+pub(super) fn with_defaults(snapshot: &Snapshot, mut ask: Ask) -> Ask {
     let defaults = &snapshot.spec.defaults;
     let fill = |mine: &mut Option<Arc<str>>, default: &Option<Arc<str>>| {
         if mine.is_none() {
@@ -52,6 +60,8 @@ pub struct Routed {
     pub snapshot: Arc<Snapshot>,
     /// The request, after the policy's defaults.
     pub request: Request,
+    /// What the intent model said; `None` when nobody asked it: the task was stated, or there is no such model.
+    pub inferred: Option<Inferred>,
     /// The models that the budget could pay for.
     pub affordable: Mask,
     /// Who may serve, and why the others may not.
@@ -67,11 +77,12 @@ impl Routed {
         live: &Live,
         mut request: Request,
     ) -> Result<(Self, AccountPath), Refusal> {
+        let inferred = infer(&snapshot, &mut request.ask, &request.features);
         request.ask = with_defaults(&snapshot, request.ask);
         let path = live.accounts.path(&request.account, request.limits);
         request.ask.money_is_limited = path.limits(Resource::NanoUsd);
         let affordable = affordable(&snapshot, &path, request.tokens_in);
-        match Self::decided(snapshot, request, affordable) {
+        match Self::decided(snapshot, request, inferred, affordable) {
             Ok(routed) => Ok((routed, path)),
             Err(undecided) => Err(refusal(&undecided, &path)),
         }
@@ -82,6 +93,7 @@ impl Routed {
     pub(super) fn decided(
         snapshot: Arc<Snapshot>,
         request: Request,
+        inferred: Option<Inferred>,
         affordable: Mask,
     ) -> Result<Self, Box<Undecided>> {
         let verdict = admit(&snapshot, &request.ask, &affordable);
@@ -94,7 +106,7 @@ impl Routed {
             seed: request.seed,
         };
         match decide(&snapshot, &inputs) {
-            Some(decision) => Ok(Self { snapshot, request, affordable, verdict, decision }),
+            Some(decision) => Ok(Self { snapshot, request, inferred, affordable, verdict, decision }),
             None => Err(Box::new(Undecided { snapshot, request, verdict })),
         }
     }
@@ -117,6 +129,8 @@ pub struct Chooser {
     path: AccountPath,
     ask: Ask,
     explores: bool,
+    /// Whether each prompt says for itself which task it is.
+    infers: bool,
 }
 
 impl Chooser {
@@ -128,11 +142,12 @@ impl Chooser {
         account: &str,
         limits: Option<Limits>,
     ) -> Self {
+        let infers = ask.task.is_none() && snapshot.intent.is_some();
         let mut ask = with_defaults(&snapshot, ask);
         let path = live.accounts.path(account, limits);
         ask.money_is_limited = path.limits(Resource::NanoUsd);
         let explores = explores(&snapshot, &ask);
-        Self { snapshot, path, ask, explores }
+        Self { snapshot, path, ask, explores, infers }
     }
 
     /// The decision that [`Routed::route`] would make; `None` where that would refuse.
@@ -144,6 +159,14 @@ impl Chooser {
         seed: u64,
     ) -> Option<Decision> {
         self.ask.input_bytes = input_bytes;
+        if self.infers {
+            self.ask.task = None;
+            infer(&self.snapshot, &mut self.ask, features);
+            if self.ask.task.is_none() {
+                self.ask.task.clone_from(&self.snapshot.spec.defaults.task);
+            }
+            self.explores = explores(&self.snapshot, &self.ask);
+        }
         let verdict = admit(&self.snapshot, &self.ask, &affordable(&self.snapshot, &self.path, tokens_in));
         let (task, explores) = (self.ask.task.as_deref(), self.explores);
         let inputs = Inputs { features, verdict: &verdict, task, tokens_in, explores, seed };

@@ -7,6 +7,7 @@
 
 mod events;
 mod facts;
+mod intent;
 mod live;
 mod mask;
 mod model;
@@ -16,15 +17,16 @@ mod spec;
 
 pub use events::EventQueue;
 pub use facts::{RankingFacts, WorstCase};
+pub use intent::{Abstention, Inferred, Intent, IntentError, IntentWeights};
 pub use live::{Live, Savings};
 pub use mask::{MAX_MODELS, Mask};
 pub use model::{DigestKind, Model, ModelIndex, Price, Role, Stage, Tier};
-pub use population::{MOST_CONTEXT, Snapshot, SnapshotError};
+pub use population::{MOST_CONTEXT, Snapshot, SnapshotError, Weights};
 pub use router_weights::{
     Block, Calibration, Contributions, Corrections, Expected, FactoredParts, Group, Heads, LogHeads,
     MAX_BASIS, MAX_PROJECTION, ModelHead, NamedBlock, Platt, RouterWeights, RouterWeightsError,
 };
 pub use spec::{
-    AccountSpec, Conditions, Defaults, Doubt, Learning, LogText, LowConfidence, Objective, PlanSpec, Risk,
-    Routing, Rule, SnapshotSpec,
+    AccountSpec, Conditions, Defaults, Doubt, IntentSpec, Learning, LogText, LowConfidence, Objective,
+    PlanSpec, Risk, Routing, Rule, SnapshotSpec,
 };

@@ -41,13 +41,15 @@ words! {
         Judge = "judge",
         /// Retrieves.
         Memory = "memory",
+        /// Infers the task of a request that states none.
+        Intent = "intent",
     }
 }
 
 impl Role {
     /// Whether a model of this role may write an answer.
     pub fn answers(self) -> bool {
-        !matches!(self, Role::Router | Role::Judge | Role::Memory)
+        !matches!(self, Role::Router | Role::Judge | Role::Memory | Role::Intent)
     }
 }
 

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::facts::worst_of;
 use super::{
-    Doubt, MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights, SnapshotSpec, Stage,
-    WorstCase,
+    Doubt, Intent, IntentWeights, MAX_MODELS, Mask, Model, ModelIndex, PlanSpec, RankingFacts, RouterWeights,
+    SnapshotSpec, Stage, WorstCase,
 };
 use crate::budget::Resource;
 use crate::text::{Extractor, ExtractorError, StaticEmbedding};
@@ -58,6 +58,22 @@ pub enum SnapshotError {
         router: String,
         /// Digest of the population's spec.
         population: String,
+    },
+    /// The intent model's features are not the population's.
+    #[error("the intent model was fitted on features {intent}, the population uses {population}")]
+    IntentFeatures {
+        /// Digest of the intent model's spec.
+        intent: String,
+        /// Digest of the population's spec.
+        population: String,
+    },
+    /// The intent model that is named is not the one that is there.
+    #[error("the description names the intent model {named:?}, its weights are {found:?}")]
+    OtherIntent {
+        /// Digest by the spec.
+        named: Option<Arc<str>>,
+        /// Digest of the weights.
+        found: Option<Arc<str>>,
     },
     /// Learning over so long a context would take too much memory.
     #[error("learning on line needs a context of at most {MOST_CONTEXT} numbers, this router's has {0}")]
@@ -113,6 +129,17 @@ impl ClauseTable {
     }
 }
 
+/// Everything learned that a snapshot is compiled with.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    /// The router's.
+    pub router: Option<RouterWeights>,
+    /// Those of the intent model.
+    pub intent: Option<IntentWeights>,
+    /// The static embedding that a member's features name, when neither of them brings it.
+    pub embedding: Option<Arc<StaticEmbedding>>,
+}
+
 /// One compiled population. Immutable; shared by every request that started under it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -126,6 +153,8 @@ pub struct Snapshot {
     pub digest: Arc<str>,
     /// The learned router, if there is one.
     pub router: Option<RouterWeights>,
+    /// What infers a task that a request does not state, if anything does.
+    pub intent: Option<Intent>,
     /// For each model, its column in the router, if the router knows it.
     pub router_columns: Vec<Option<usize>>,
     /// The models that the router knows.
@@ -167,18 +196,13 @@ impl Snapshot {
         router: Option<RouterWeights>,
         generation: u64,
     ) -> Result<Self, SnapshotError> {
-        Self::from_json_with(json, router, None, generation)
+        Self::from_json_over(json, Weights { router, ..Weights::default() }, generation)
     }
 
-    /// Compiles a spec in JSON. `embedding` is the one that a member's features name, when no router brings it.
-    pub fn from_json_with(
-        json: &str,
-        router: Option<RouterWeights>,
-        embedding: Option<Arc<StaticEmbedding>>,
-        generation: u64,
-    ) -> Result<Self, SnapshotError> {
+    /// Compiles a spec in JSON with all that was learned.
+    pub fn from_json_over(json: &str, weights: Weights, generation: u64) -> Result<Self, SnapshotError> {
         let spec = serde_json::from_str(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
-        Self::compile_with(spec, router, embedding, generation)
+        Self::compile_over(spec, weights, generation)
     }
 
     /// Compiles a spec whose features name no static embedding but the router's.
@@ -197,6 +221,16 @@ impl Snapshot {
         embedding: Option<Arc<StaticEmbedding>>,
         generation: u64,
     ) -> Result<Self, SnapshotError> {
+        Self::compile_over(spec, Weights { router, embedding, intent: None }, generation)
+    }
+
+    /// Compiles a spec with all that was learned.
+    pub fn compile_over(
+        spec: SnapshotSpec,
+        weights: Weights,
+        generation: u64,
+    ) -> Result<Self, SnapshotError> {
+        let Weights { router, intent, embedding } = weights;
         check(&spec)?;
         if let Some(weights) = &router
             && weights.extractor().spec() != &spec.features
@@ -209,8 +243,10 @@ impl Snapshot {
         {
             return Err(SnapshotError::LearningContext(weights.context_dimensions()));
         }
-        let embedding =
-            router.as_ref().and_then(|weights| weights.extractor().embedding()).cloned().or(embedding);
+        check_intent(&spec, intent.as_ref())?;
+        let of_router = router.as_ref().and_then(|weights| weights.extractor().embedding());
+        let of_intent = || intent.as_ref().and_then(|weights| weights.extractor().embedding());
+        let embedding = of_router.or_else(of_intent).cloned().or(embedding);
         let extractor = Extractor::new(spec.features.clone(), embedding).map_err(SnapshotError::Embedding)?;
         let models = &spec.models;
         let those = |test: &dyn Fn(&Model) -> bool| -> Mask {
@@ -221,9 +257,11 @@ impl Snapshot {
                 router.iter().flat_map(|weights| weights.models()).map(AsRef::as_ref).zip(0..).collect();
             models.iter().map(|model| known.get(model.id.as_ref()).copied()).collect()
         };
-        Ok(Self {
+        let min_confidence = spec.intent.as_ref().map_or(1.0, |intent| intent.min_confidence);
+        let mut snapshot = Self {
             extractor,
             generation,
+            intent: None,
             digest: digest(&spec, router.as_ref())?,
             answering: those(&|model| model.role.answers()),
             active: those(&|model| model.stage == Stage::Active),
@@ -247,7 +285,17 @@ impl Snapshot {
             router_columns,
             router,
             spec,
-        })
+        };
+        let serves = |task: &str| !snapshot.serving(task).is_empty();
+        snapshot.intent = intent.map(|weights| Intent::new(weights, min_confidence, serves));
+        Ok(snapshot)
+    }
+
+    /// The models that serve and accept a task, whatever else a request states.
+    fn serving(&self, task: &str) -> Mask {
+        [&self.active, &self.permitted, &self.privileged, &self.tasks.accepting(Some(task))]
+            .into_iter()
+            .fold(self.answering, |mask, more| mask.and(more))
     }
 
     /// The same population under weights that learned something: another generation with another digest.
@@ -282,6 +330,22 @@ impl Snapshot {
     /// The plan of a task.
     pub fn plan(&self, task: Option<&str>) -> &PlanSpec {
         task.and_then(|task| self.spec.plans.get(task)).unwrap_or(&self.spec.default_plan)
+    }
+}
+
+/// The weights are those that the spec names, over the features of the population.
+fn check_intent(spec: &SnapshotSpec, weights: Option<&IntentWeights>) -> Result<(), SnapshotError> {
+    let named = spec.intent.as_ref().map(|intent| Arc::clone(&intent.digest));
+    let found = weights.map(|weights| Arc::clone(weights.digest()));
+    if named != found {
+        return Err(SnapshotError::OtherIntent { named, found });
+    }
+    match weights.map(|weights| weights.extractor().spec()) {
+        Some(features) if *features != spec.features => {
+            let (intent, population) = (features.digest(), spec.features.digest());
+            Err(SnapshotError::IntentFeatures { intent, population })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -166,6 +166,18 @@ pub struct Routing {
     pub rules: Vec<Rule>,
 }
 
+/// The model that infers the task of a request that states none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntentSpec {
+    /// `name@version`.
+    pub model: Arc<str>,
+    /// SHA-256 of its file: so it is a part of the snapshot's digest.
+    pub digest: Arc<str>,
+    /// The least probability of a task that is believed.
+    pub min_confidence: f32,
+}
+
 impl Routing {
     /// Whether a request of this risk may be given to a model that does not rank first.
     pub fn explores(&self, risk: Risk) -> bool {
@@ -286,6 +298,9 @@ pub struct SnapshotSpec {
     pub max_events: usize,
     /// How models are ranked.
     pub routing: Routing,
+    /// What infers a task that is not stated; without it, nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentSpec>,
     /// Plans by task.
     pub plans: BTreeMap<Arc<str>, PlanSpec>,
     /// The plan of every other task.

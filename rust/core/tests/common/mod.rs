@@ -89,6 +89,7 @@ pub(crate) fn spec(models: Vec<Model>) -> SnapshotSpec {
             learning: Learning::default(),
             rules: Vec::new(),
         },
+        intent: None,
         plans: BTreeMap::new(),
         default_plan: PlanSpec::Direct { max_fallbacks: 0, model: None },
         doubts: BTreeMap::new(),

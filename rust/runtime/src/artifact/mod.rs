@@ -41,6 +41,9 @@ pub enum Meaning {
         labels: Vec<String>,
         /// What scores are divided by.
         temperature: f32,
+        /// What it was fitted on and how good it was, in JSON: for people and reports; empty where nobody said.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        card: String,
     },
     /// A router.
     Router {

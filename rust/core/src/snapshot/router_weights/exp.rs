@@ -7,7 +7,7 @@
 ///
 /// Cephes `expf` (Moshier 1992): x = n·ln 2 + r with |r| ≤ ½ ln 2, a polynomial in r, and n put into the exponent.
 #[inline(always)]
-pub(super) fn exp_below_zero(x: f32) -> f32 {
+pub(in crate::snapshot) fn exp_below_zero(x: f32) -> f32 {
     // Adding 1.5 · 2²³ rounds to an integer, and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     // The conditions are such that NaN becomes the bound.

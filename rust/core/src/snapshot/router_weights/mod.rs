@@ -46,6 +46,7 @@ use std::sync::Arc;
 pub use calibration::{Calibration, Platt};
 pub use contributions::{Block, Contributions};
 pub use corrections::Corrections;
+pub(super) use exp::exp_below_zero;
 pub use expected::{Expected, LogHeads};
 pub use factored::{FactoredParts, MAX_BASIS, MAX_PROJECTION};
 pub use group::Group;
