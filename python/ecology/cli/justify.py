@@ -58,12 +58,13 @@ def command(
         models = set(digests_of(description))
         rows.check_training(description)
     learned = None if router is None else Router.load(router)
-    if seed is None and learned is not None:
-        seed = learned.card.get("seed")  # under another one, rows that it learned from would judge it
-    validation, money = validation_rows(rows, models=models, router=learned, seed=seed)
+    # Under another split than the router's, rows that it learned from would judge it.
+    card = {} if learned is None else learned.card
+    seed, share = card.get("seed") if seed is None else seed, card.get("validation_share")
+    validation, money = validation_rows(rows, models=models, router=learned, seed=seed, validation_share=share)
     fresh = None
     with suppress(OutcomesError):  # nobody has to have any
-        fresh, _ = validation_rows(rows, models=models, seed=seed, part="train")
+        fresh, _ = validation_rows(rows, models=models, seed=seed, validation_share=share, part="train")
     taken_ms = 0.0 if learned is None else _routing_ms(learned, [row.prompt for row in rows[:PROBES]])
     orchestration = orchestration_cost(money, decision_ms=taken_ms, usd_per_hour=compute_usd_per_hour)
     advice = advise_on(
