@@ -330,6 +330,13 @@ class Ecology:
         """Serve no more. Requests in flight end; members are freed when the last of them has."""
         self._state = None
 
+    def __repr__(self) -> str:
+        if (serving := self._state) is None:
+            return "Ecology(closed)"
+        held, count = serving.compiled.description, len(serving.compiled.description.models)
+        models = "1 model" if count == 1 else f"{count} models"
+        return f"Ecology({held.name}: {models}, generation {serving.engine.generation})"
+
     def __enter__(self) -> Self:
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from tests.populations import model, ranked_by_price, write
 from tests.routing.outcomes import pair
 
 from ecology import Ecology
-from ecology.routing import write_outcomes
+from ecology.routing import Outcomes, Router, write_outcomes
+from ecology.routing.validation import validation_rows
 
 GOAL = {"kind": "quality_target", "of": "large", "share": 0.95}
 
@@ -26,7 +28,7 @@ def prepare(root: Path, goal: dict[str, Any] = GOAL, **outcomes: Any) -> None:
 def test_a_goal_is_solved_written_and_served(run: Run, tmp_path: Path) -> None:
     prepare(tmp_path)
     warned = run("check", "--json").json["warnings"]
-    assert any("not solved" in each["problem"] for each in warned)
+    assert any("not solved" in each["problem"] and "policy.routing.router" in each["fix"] for each in warned)
     said = run("fit", "outcomes.csv", "--population", "ecology.toml", "--json")
     assert said.code == 0, said.out
     solved = said.json["solved"]
@@ -96,3 +98,21 @@ def test_what_cannot_be_judged_is_an_error(run: Run, tmp_path: Path, arguments: 
     write_outcomes(tmp_path / "few.csv", pair(8))
     said = run(*arguments, "--json")
     assert (said.code, said.error["class"]) == (1, kind)
+
+
+def test_a_router_is_judged_on_the_rows_that_its_own_split_kept_aside(run: Run, tmp_path: Path) -> None:
+    prepare(tmp_path, n=400)
+    rows = [replace(row, split=None) for row in pair(400)]
+    write_outcomes(tmp_path / "outcomes.csv", rows)
+    assert run("fit", "outcomes.csv", "--seed", "5").code == 0
+    aside = {row.prompt for row in Outcomes.read(rows).split(0.2, 5)[1]}
+    own = run("justify", "outcomes.csv", "--router", "router.safetensors", "--json").json
+    assert own["rows"] == len(aside) != run("justify", "outcomes.csv", "--json").json["rows"]
+    table, _ = validation_rows(rows, router=Router.load(tmp_path / "router.safetensors"))
+    assert len(table.score) == len(aside)
+
+
+def test_nothing_is_fitted_where_the_router_could_not_be_written(run: Run, tmp_path: Path) -> None:
+    prepare(tmp_path, n=60)
+    said = run("fit", "outcomes.csv", "--out", "absent/router.safetensors", "--json")
+    assert said.code == 1 and "nothing was fitted yet" in said.error["message"]

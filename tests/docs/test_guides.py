@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import random
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +37,6 @@ def checkout(folder: Path) -> None:
                 writer.writerow([sums if at % 2 else words, at % 2 == 0, True])
 
 
-@pytest.fixture
-def gain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in while `Router` has no `gain` of its own: the difference of two columns of scores."""
-
-    def difference(self: Router, prompts: Sequence[str], *, strong: str, weak: str) -> Any:
-        scores = self.score_batch(prompts)
-        return scores[:, self.models.index(strong)] - scores[:, self.models.index(weak)]
-
-    if not hasattr(Router, "gain"):
-        monkeypatch.setattr(Router, "gain", difference, raising=False)
-
-
-@pytest.mark.usefixtures("gain")
 def test_the_guide_from_routellm_moves_a_set_up_in_ten_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -205,3 +205,11 @@ def test_what_was_spent_survives_a_swap(tmp_path: Path) -> None:
         ecology.reload(described(1.0))
         with pytest.raises(eco.EcologyError, match=r"\$1 of \$1 are"):
             ecology.answer("hi", account="team")
+
+
+def test_it_shows_what_it_serves_until_it_is_closed(tmp_path: Path) -> None:
+    with serve(tmp_path, model("echo")) as ecology:
+        ecology.reload()
+        name = ecology.description.name
+        assert repr(ecology) == f"Ecology({name}: 1 model, generation {ecology.generation})"
+    assert repr(ecology) == "Ecology(closed)"

@@ -114,6 +114,21 @@ def test_fresh_rows_decide_where_the_validation_rows_are_too_few() -> None:
     assert misled.count("a cascade") <= 1
 
 
+@pytest.mark.parametrize(("cheap", "fresh"), [(1, False), (8, False), (8, True)])
+def test_many_thresholds_and_many_cascades_find_nothing_where_there_is_nothing(cheap: int, fresh: bool) -> None:
+    rng = np.random.default_rng(1)
+    names = (*(f"small{at}@1" for at in range(cheap)), "large@1")
+    cost = np.append(1e-4 + 1e-5 * np.arange(cheap), 10.0)
+
+    def made(n: int) -> Validation:
+        """Confidences that say nothing: every cascade is a coin, at one threshold or another a lucky one."""
+        score = (rng.random((n, cheap + 1)) < [0.8] * cheap + [0.88]).astype(float)
+        return Validation(names, score, rng.random(score.shape), cost)
+
+    said = [advise_on(made(200), fresh=made(800) if fresh else None, margin=0.08).verdict for _ in range(40)]
+    assert said.count("a cascade") <= 4  # 2.5 % are one of 40
+
+
 def test_fewer_fresh_rows_than_validation_rows_decide_nothing() -> None:
     many = rows_of(8000, leg="hints", dear=0.85, seed=3)
     few = rows_of(100, leg="noise", dear=0.85, seed=4)

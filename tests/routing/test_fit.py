@@ -171,3 +171,26 @@ def test_outcomes_that_cannot_teach_are_refused_by_place(given: Any, places: lis
         Router.fit(given)
     assert [violation.place for violation in caught.value.violations] == places
     assert all(violation.fix for violation in caught.value.violations)
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"validation_share": 0.0}, "validation_share"),
+        ({"validation_share": 1}, "validation_share"),
+        ({"validation_share": float("nan")}, "validation_share"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1 << 64}, "seed"),
+    ],
+)
+def test_options_out_of_range_are_told_as_what_they_are(options: dict[str, Any], place: str) -> None:
+    with pytest.raises(OutcomesError) as caught:
+        Router.fit(rows(60), **options)
+    assert [violation.place for violation in caught.value.violations] == [place]
+
+
+def test_a_model_of_unknown_cost_is_not_taken_for_a_free_one() -> None:
+    known = [Outcome(o.prompt, o.model, o.score, None, 10.0 if o.model == "sums@1" else None) for o in rows()]
+    unknown = [Outcome(o.prompt, o.model, o.score) for o in rows()]
+    guard, blind = Router.fit(known).guard, Router.fit(unknown).guard
+    assert (guard.orchestration_usd, guard.gain) == (0.0, blind.gain)

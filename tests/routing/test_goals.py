@@ -209,3 +209,15 @@ def test_too_few_common_rows_are_refused() -> None:
     partial = [row for at, row in enumerate(pair(60)) if at % 4 != 1]
     with pytest.raises(OutcomesError, match="have an outcome of every model"):
         validation_rows(partial[:56])
+
+
+def test_models_that_may_answer_directly_share_the_doubt_of_the_promise() -> None:
+    rng, broken, rounds = np.random.default_rng(0), 0, 150
+    for _ in range(rounds):
+        score = (rng.random((300, 9)) < [0.895] * 8 + [0.99]).astype(float)  # all eight err in more than a tenth
+        names = (*(f"small{at}@1" for at in range(8)), "large@1")
+        rows = Validation(names, score, rng.random(score.shape), np.arange(1.0, 10.0))
+        broken += solve_goal(ErrorBound(alpha=0.1, delta=0.1), rows).reached
+    assert broken / rounds <= 0.1
+    solved = solve_goal(ErrorBound(alpha=0.05, delta=0.1), rows_of(2000))
+    assert solved.reached and "with probability 90%" in solved.reason

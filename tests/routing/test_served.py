@@ -234,6 +234,7 @@ def test_a_model_added_to_a_hundred_leaves_the_others_as_they_were() -> None:
         old, new = (dict(each.route(prompt).ranked) for each in (before, after))
         assert new.pop("newcomer@1") is not None and new == old
     assert after.card["added"] == ["newcomer@1"] and after.digest != before.digest
+    assert "1 of them was added" in repr(after) and "added" not in repr(before)
     told = {row["model"]: row for row in after.route("prove").to_dict()["ranked"]}["newcomer@1"]
     assert told["expected_cost_usd"] == pytest.approx(0.002, rel=0.05)
     # It has learned something, and says so with probabilities.

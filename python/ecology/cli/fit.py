@@ -41,9 +41,12 @@ def command(
     from dataclasses import asdict
 
     from ..engine.description import read_description
+    from ..errors import ArtifactError
     from ..routing import Router, read_outcomes
     from ..routing.solved import add_entry
 
+    if not out.absolute().parent.is_dir():
+        raise ArtifactError(str(out), "its folder does not exist", "make it first; nothing was fitted yet")
     description = None if population is None else read_description(population)
     rows = read_outcomes(outcomes)
     with steps(quiet=as_json) as step, step(f"router: {len(rows)} outcomes") as tell:

@@ -35,7 +35,9 @@ def command(
     compute_usd_per_hour: Annotated[
         float, typer.Option(min=0, help="Price of a processor's hour: what choosing costs.")
     ] = 0.04,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split; by default the router's, else 0.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare one model, fixed mixtures, cascades and a router on the same rows, and say which to use and why."""
@@ -50,12 +52,19 @@ def command(
     from ..routing.validation import validation_rows
 
     rows = read_outcomes(outcomes)
-    models = None if population is None else set(digests_of(read_description(population)))
+    models = None
+    if population is not None:
+        description = read_description(population)
+        models = set(digests_of(description))
+        rows.check_training(description)
     learned = None if router is None else Router.load(router)
-    validation, money = validation_rows(rows, models=models, router=learned, seed=seed)
+    # Under another split than the router's, rows that it learned from would judge it.
+    card = {} if learned is None else learned.card
+    seed, share = card.get("seed") if seed is None else seed, card.get("validation_share")
+    validation, money = validation_rows(rows, models=models, router=learned, seed=seed, validation_share=share)
     fresh = None
     with suppress(OutcomesError):  # nobody has to have any
-        fresh, _ = validation_rows(rows, models=models, seed=seed, part="train")
+        fresh, _ = validation_rows(rows, models=models, seed=seed, validation_share=share, part="train")
     taken_ms = 0.0 if learned is None else _routing_ms(learned, [row.prompt for row in rows[:PROBES]])
     orchestration = orchestration_cost(money, decision_ms=taken_ms, usd_per_hour=compute_usd_per_hour)
     advice = advise_on(
@@ -86,7 +95,7 @@ def _print(advice: Advice) -> None:
         title=f"{advice.rows} validation rows, {advice.tried} alternatives to one model", title_justify="left"
     )
     for head in ("", "", "score", "95 % interval", "cost", "vs best single", "vs mixture"):
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="left" if not head else "right", overflow="fold")
     for row in advice.table:
         table.add_row(
             row.kind,

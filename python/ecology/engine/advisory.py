@@ -198,7 +198,10 @@ def goals(view: View) -> Iterator[Finding]:
         yield Finding(where, problem, view.unreadable.fix)
     elif view.solved is None and goal.kind != "utility":
         problem = "it is not solved for these models, so the thresholds of a cold start serve"
-        yield Finding(where, problem, "run `ecology fit outcomes.csv --population` and the name of this file")
+        fix = "run `ecology fit outcomes.csv --population` and the name of this file"
+        if routing.router is None:
+            fix += "; if that was done and it chose the router, name that as policy.routing.router"
+        yield Finding(where, problem, fix)
     elif view.solved is not None and not view.solved.reached:
         problem, _, fix = view.solved.reason.partition(": ")
         yield Finding(where, f"it is not reached: {problem}", fix or "collect more outcomes, and solve again")

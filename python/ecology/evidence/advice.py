@@ -6,11 +6,13 @@ that a coin buys too. So an alternative is advised only if all of this holds on 
 1. its mean score is no lower than the best single model's, and with 95 % confidence not lower by more than a margin;
 2. it costs less, what it takes to choose included;
 3. it scores above the best fixed mixture of two models at the same cost, beyond noise, with the interval widened for
-   the number of alternatives that were tried (Bonferroni).
+   the number of alternatives that were tried (Bonferroni), and for the thresholds of each, which were looked at on the
+   same rows.
 
 A cascade reads what its members say of rows that they were not trained on, so the training rows of a router are fresh
 rows for it where outcomes on them are out-of-fold: given as `fresh`, and at least as many, they decide the third
-question with nothing to be widened, since nothing was chosen on them.
+question. No threshold was chosen on them; which of the alternatives is, so the interval is widened for their number
+only.
 
 Otherwise the verdict is one model, with the reason. Plans of other kinds are further lines of
 `routing/alternatives.py`; what a portfolio costs in memory or upkeep is for the rooms above to add.
@@ -31,7 +33,6 @@ from ..routing.guard import best_mixture
 from ..routing.threshold import SLACK
 from ..routing.validation import Validation
 from ..stats import paired_interval, paired_lower
-from ..stats.interval import Z_95
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
 __all__ = ["Advice", "Alternative", "advise_on"]
 
 MARGIN = 0.01
+SETTINGS = 29
+"""As how many alternatives the settings of one line count that was searched on the rows that judge it. The largest of
+neighbouring statistics over the middle nine tenths of a line passes 3.13 in 5 of 100 cases (Andrews 1993, table I, one
+parameter, π₀ = 0.05), as the largest of 29 unrelated ones does."""
+
 SHOWN = 3
 """Rows of the table for each kind: a table of all pairs of thirty models helps nobody."""
 
@@ -144,6 +150,13 @@ def _interval(interval: tuple[float, float, float]) -> str:
     return f"{mean:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
+def _cautious(gaps: Floats, z: float) -> tuple[float, float, float]:
+    """The paired interval that also holds where a plan differs from a coin on a few rows only, and luckily on all."""
+    total, squares, n = float(gaps.sum()), float((gaps**2).sum()), len(gaps)
+    mean, low, high = paired_interval(gaps.tolist(), [0.0] * n, z)
+    return mean, min(low, paired_lower(total, squares, n, z)), max(high, -paired_lower(-total, squares, n, z))
+
+
 def _can_judge(fresh: Validation, plan: Cascade, rows: int) -> bool:
     """Whether the plan can be carried out on these rows (averaging takes votes), and they say more than the interval on
     the rows that it was chosen on, which allows for the choice: fewer of them would be the wider one."""
@@ -162,7 +175,8 @@ class _Judge:
         self.means = rows.score.mean(axis=0)
         self.singles = [single_point(rows, at) for at in range(len(rows.models))]
         self.mean_costs = rows.costs.mean(axis=0)
-        self.z = NormalDist().inv_cdf(1 - 0.025 / tried)
+        # Of rows that were not looked at, and of those that settings were chosen on.
+        self.z_fresh, self.z = (NormalDist().inv_cdf(1 - 0.025 / tests) for tests in (tried, tried * SETTINGS))
 
     def cost(self, point: Point) -> float:
         """Mean cost, choosing included."""
@@ -178,8 +192,9 @@ class _Judge:
         if self.fresh is not None and isinstance(point.plan, Cascade) and _can_judge(self.fresh, point.plan, self.n):
             return self._on_fresh_rows(point.plan, self.fresh)
         blind = self.mixture(self.cost(point)).scores
-        z = Z_95 if point.kind in ("single", "mixture") else self.z
-        return paired_interval(point.scores.tolist(), blind.tolist(), z)
+        if point.kind in ("single", "mixture"):
+            return paired_interval(point.scores.tolist(), blind.tolist())
+        return _cautious(point.scores - blind, self.z)
 
     def _on_fresh_rows(self, plan: Cascade, fresh: Validation) -> tuple[float, float, float]:
         import numpy as np
@@ -194,7 +209,7 @@ class _Judge:
         spent = float(costs.mean()) + self.orchestration
         one, other, share = best_mixture(spent, fresh.costs.mean(axis=0), fresh.score.mean(axis=0))
         blind = (1 - share) * fresh.score[:, one] + share * fresh.score[:, other]
-        return paired_interval(scores.tolist(), blind.tolist())
+        return _cautious(scores - blind, self.z_fresh)
 
     def mixture(self, budget: float) -> Point:
         """The best fixed mixture at this cost, row by row in expectation."""

@@ -64,6 +64,7 @@ def fit_weights(
         ArtifactError: the file is no static embedding.
     """
     tell = progress or (lambda _: None)
+    _check_options(validation_share, seed)
     if isinstance(embedding, str | os.PathLike):
         embedding = _core.StaticEmbedding.load(Path(embedding))
     train, validation = (_in_order(part) for part in split_by_prompt(outcomes, validation_share, seed))
@@ -98,6 +99,7 @@ def fit_weights(
     card: dict[str, Any] = {
         "prompts": len(train.prompts),
         "seed": seed,
+        "validation_share": validation_share,
         "models": facts,
         "tasks": names,
         "family": [trial.to_dict() for trial in trials],
@@ -112,6 +114,16 @@ def fit_weights(
     weights = fitted.weights(json.dumps(card), outcomes.digest)
     tell(1.0)
     return weights
+
+
+def _check_options(validation_share: float, seed: int) -> None:
+    wrong = []
+    if not 0 < validation_share < 1:
+        wrong.append(Violation("validation_share", f"{validation_share!r} is not between 0 and 1", "give 0.2"))
+    if not 0 <= seed < 1 << 64:
+        wrong.append(Violation("seed", f"{seed!r} is not in [0, 2^64)", "give 0"))
+    if wrong:
+        raise OutcomesError(wrong)
 
 
 def _in_order(matrix: Matrix) -> Matrix:
@@ -180,6 +192,8 @@ def _prices(facts: dict[str, dict[str, float | None]]) -> tuple[list[float], boo
     costs = [fact["cost_usd"] for fact in facts.values()]
     money = all(cost is not None for cost in costs)
     known = costs if money else [fact["latency_ms"] for fact in facts.values()]
+    if any(value is None for value in known):  # what is unknown is not free: then nothing is compared by cost
+        return [0.0] * len(known), money
     return [value or 0.0 for value in known], money
 
 

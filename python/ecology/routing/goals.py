@@ -9,7 +9,7 @@ and it is stated when nothing cheaper than the large model keeps the target.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import OutcomesError, Violation
@@ -123,11 +123,16 @@ def _error_bound(goal: ErrorBound, rows: Validation, best: int) -> Found:
 
     promised: list[tuple[Point, Promise]] = []
     refused = []
-    for at in range(len(rows.models)):
-        leg = rows.leg[:, at]
-        if np.isnan(leg).any() or (at == best and goal.fail == "expensive"):
-            continue  # it does not say how sure it is, or there is nobody to escalate to
-        found = error_bound(leg, rows.score[:, at], goal.alpha, goal.delta)
+    # Not one that does not say how sure it is, nor one with nobody to escalate to.
+    asked = [
+        at
+        for at in range(len(rows.models))
+        if not np.isnan(rows.leg[:, at]).any() and (at != best or goal.fail != "expensive")
+    ]
+    for at in asked:
+        # One of several models is chosen by what it promises, so they share delta: else the luckiest would be chosen.
+        found = error_bound(rows.leg[:, at], rows.score[:, at], goal.alpha, goal.delta / len(asked))
+        found = replace(found, delta=goal.delta)
         if isinstance(found, Promise):
             promised.append((_bounded(rows, at, best, found.threshold, goal.fail), found))
         else:

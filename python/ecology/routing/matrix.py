@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
     Mask = npt.NDArray[np.bool_]
 
-__all__ = ["Matrix", "split_by_prompt", "split_masks"]
+__all__ = ["VALIDATION", "Matrix", "split_by_prompt", "split_masks"]
 
 VALIDATION = ("val", "validation")
 

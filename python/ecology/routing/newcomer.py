@@ -36,14 +36,14 @@ def add_models(
         OutcomesError: a model is ranked already, has fewer than 20 prompts, or the router has one head per model over
         n-grams.
     """
+    import numpy as np
+
     violations = []
     if weights.kind == "direct":
         place = "router"
         violations.append(Violation(place, "it has no description of prompts that models share", "fit it again"))
     known = set(weights.models)
     matrix = outcomes.matrix()
-    import numpy as np
-
     counts = (~np.isnan(matrix.scores)).sum(axis=0)
     for model, count in zip(matrix.models, counts.tolist(), strict=True):
         if model in known:

@@ -83,6 +83,7 @@ class Router:
         Raises:
             OutcomesError: with all that is wrong.
             SeenInTraining: a model of `trained_on` has an outcome on a prompt that it has seen, without a `fold`.
+            ArtifactError: a file of outcomes or of the embedding cannot be read.
         """
         from .fit import fit_weights
 
@@ -118,7 +119,8 @@ class Router:
 
     @property
     def guard(self) -> Guard:
-        """Whether it beats the best single model and the best fixed mixture."""
+        """Whether it beats the best single model and the best fixed mixture; judged when it was fitted, so models that
+        were added since (`card["added"]`) are not among these."""
         return Guard(**self._card["guard"])
 
     def route(self, prompt: str) -> _core.Decision:
@@ -218,6 +220,8 @@ class Router:
         models, kind = self.models, self._weights.kind
         shown = ", ".join(models[:SHOWN]) + (f", … {len(models) - SHOWN} more" if len(models) > SHOWN else "")
         worth = "" if "guard" not in self._card else f", gain={self.guard.gain:+.4f}"
+        if added := self._card.get("added"):
+            worth += f" before {len(added)} of them {'were' if len(added) > 1 else 'was'} added"
         return f"Router({len(models)} models: {shown}; {kind}, prompts={self._card.get('prompts')}{worth})"
 
     def _repr_html_(self) -> str:

@@ -84,8 +84,8 @@ def validation_rows(
     *,
     models: Collection[str] | None = None,
     router: Router | None = None,
-    seed: int = 0,
-    validation_share: float = 0.2,
+    seed: int | None = None,
+    validation_share: float | None = None,
     part: Literal["val", "train"] = "val",
 ) -> tuple[Validation, bool]:
     """The validation rows on which every model was observed, and whether costs are money (else milliseconds).
@@ -93,13 +93,17 @@ def validation_rows(
     `part = "train"` gives the other rows: fresh for whoever was not fitted on them, never for a router.
 
     Leg confidences are NaN in the column of a model that does not always state one. `models` restricts to some;
-    `router` gives the decision confidences, if it knows them all.
+    `router` gives the decision confidences, if it knows them all. `seed` and `validation_share` are by default those
+    that the router was fitted with (else 0 and 0.2): under others, rows that it learned from would judge it.
 
     Raises:
         OutcomesError: fewer than `LEAST_ROWS` such rows, fewer than two models, or neither costs nor latencies.
     """
     import numpy as np
 
+    card = {} if router is None else router.card
+    seed = card.get("seed", 0) if seed is None else seed
+    validation_share = card.get("validation_share", 0.2) if validation_share is None else validation_share
     table = Outcomes.read(outcomes)
     if models is not None:
         table = table.of_models([model for model in table.models if model in models])

@@ -11,7 +11,7 @@ import pytest
 from tests.routing.evaluation.made import COST, MODELS, Known, chances, drawn
 
 from ecology.errors import MetricsError, OutcomesError, UnknownModel
-from ecology.routing import Evaluation, Router, evaluate, metrics
+from ecology.routing import Evaluation, Outcomes, Router, evaluate, metrics
 from ecology.routing.evaluation.definitions import DEFINITIONS
 from ecology.routing.matrix import Matrix
 
@@ -239,3 +239,21 @@ def test_which_rows_judge_and_what_to_beware_of(
     found = evaluate(Known(chances(800) | TABLE), rows, resamples=0, **how)
     assert (found.prompts, found.rows, len(found.warnings)) == (prompts, name, len(warned))
     assert all(text in warning for text, warning in zip(warned, found.warnings, strict=True))
+
+
+def test_without_a_split_the_rows_that_the_router_did_not_learn_from_judge_it() -> None:
+    rows = drawn(chances(300), split=None)
+    router = Router.fit(rows, seed=3, validation_share=0.4)
+    found = evaluate(router, rows, resamples=0)
+    aside = Outcomes.read(rows).split(0.4, 3)[1]
+    assert (found.prompts, found.rows) == (len(aside.prompts), "the prompts that fit kept aside")
+    assert len(found.warnings) == 2 and "calibrated the router on them" in found.warnings[0]
+    other = evaluate(router, rows[2:], resamples=0)  # nobody knows which of these it saw
+    assert other.rows == "all rows" and "flatters it" in other.warnings[0]
+
+
+def test_an_ece_lies_in_its_interval(found: Evaluation) -> None:
+    """Resampling adds the noise of a second draw: of a router that knows, plain percentiles all lie above the ECE."""
+    for name in ("ece_mass", "ece_width"):
+        interval = found.metrics[name]
+        assert 0 <= interval.low < interval.value < interval.high, name

@@ -65,7 +65,8 @@ def evaluate(
     Args:
         router: an `ecology.Router`, or anything with its `models` and `score_batch`.
         outcomes: a `Matrix`, or anything that `Outcomes.read` reads. Rows of the split `test` are used if there are
-            any, else those of `val`; see `held_out`. Prompts that not every model has answered are left out.
+            any, else those of `val`, or those that `fit` kept aside; see `held_out`. Prompts that not every model has
+            answered are left out.
         by: slices: the column `task` or `split` of the outcomes, or a mapping from prompt to the name of its slice.
         strong, weak: the pair of APGR and CPT; by default the model of the best mean score and the cheapest other.
         split: "test", "val" or "all" to overrule.
@@ -92,7 +93,7 @@ def evaluate(
             raise UnknownModel(name, list(router.models))
     if strong is not None and strong == weak:
         raise MetricsError([Violation("weak", f"it is the strong model, {strong}, itself", "name another")])
-    rows = held_out(outcomes, list(router.models), split)
+    rows = held_out(outcomes, list(router.models), split, getattr(router, "card", None))
     whole = np.asarray(~np.isnan(rows.matrix.scores).any(axis=1))
     _enough(rows.matrix, whole, rows.warnings)
     matrix = _only(rows.matrix, whole)
@@ -101,7 +102,8 @@ def evaluate(
     sample, unit, basis = _sample(router, matrix, strong, weak, expected_cost)
     names = slice_names(by, rows, matrix.prompts)
     n = len(matrix.prompts)
-    found = metrics.bootstrap(sample.measure, n, seed=seed, resamples=resamples, progress=progress)
+    biased = ("ece_mass", "ece_width")
+    found = metrics.bootstrap(sample.measure, n, seed=seed, resamples=resamples, progress=progress, biased=biased)
     floors = {
         f"ece_{kind}": metrics.ece_floor(sample.confidence.ravel(), binning=kind, seed=seed)
         for kind in ("mass", "width")
