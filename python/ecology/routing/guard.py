@@ -88,7 +88,12 @@ class Guard:
 
 
 def judge_router(
-    validation: Matrix, confidence: Floats, cost_usd: Floats, seed: int, orchestration_usd: float = 0.0
+    validation: Matrix,
+    confidence: Floats,
+    cost_usd: Floats,
+    seed: int,
+    orchestration_usd: float = 0.0,
+    expected: Floats | None = None,
 ) -> Guard:
     """Compare on validation prompts where every model was observed.
 
@@ -99,6 +104,8 @@ def judge_router(
         seed: of the bootstrap over prompts (percentile intervals).
         orchestration_usd: what a decision itself costs, in the unit of `cost_usd`: measured time of routing times the
             price of a machine, say.
+        expected: what the router reckons that each call costs, US dollars, [prompts, models]. Then what is spent is
+            what the validation rows say, and the mean of the model where they do not.
     """
     import numpy as np
 
@@ -109,23 +116,28 @@ def judge_router(
     best = int(means.argmax())
     if not n:
         return Guard(False, 0.0, 0.0, 0.0, validation.models[best], 0.0, 0, orchestration_usd=orchestration_usd)
-    picks = _choices(confidence, cost_usd)
-    spent = cost_usd[picks].mean(axis=1) + orchestration_usd
+    cost: Floats = cost_usd
+    if expected is not None:
+        paid = validation.cost_usd[whole].astype(np.float64)
+        cost = np.where(np.isnan(paid), cost_usd, paid)
+    prices = _prices(cost)
+    picks = _choices(confidence, cost_usd if expected is None else expected[whole].astype(np.float64), prices)
+    spent = np.array([_spent(cost, pick) for pick in picks]) + orchestration_usd
     # The exchange rate at which the router is as dear as the best single model, or the next cheaper one.
-    fits = np.flatnonzero(spent <= cost_usd[best] + 1e-15)
+    fits = np.flatnonzero(spent <= prices[best] + 1e-15)
     at_par = int(fits[0]) if len(fits) else None
     generator = np.random.default_rng(seed)
     resampled = np.array(
         [
             (
-                *_gains(scores[rows], picks[:, rows], cost_usd, orchestration_usd),
+                *_gains(scores[rows], picks[:, rows], cost if cost.ndim == 1 else cost[rows], orchestration_usd),
                 _above(scores[rows], picks, rows, at_par, best),
             )
             for rows in generator.integers(0, n, (RESAMPLES, n))
         ]
     )
     every = np.arange(n)
-    gain, random_gain = _gains(scores, picks, cost_usd, orchestration_usd)
+    gain, random_gain = _gains(scores, picks, cost, orchestration_usd)
     single_gain = _above(scores, picks, every, at_par, best)
     low, high = (float(edge) for edge in np.quantile(resampled[:, 0], (0.025, 0.975)))
     single_low, single_high = (float(edge) for edge in np.quantile(resampled[:, 2], (0.025, 0.975)))
@@ -145,17 +157,29 @@ def judge_router(
     )
 
 
-def _choices(confidence: Floats, cost_usd: Floats) -> npt.NDArray[np.intp]:
+def _prices(cost: Floats) -> Floats:
+    """Of costs [models] or [prompts, models]: the mean of each model."""
+    means: Floats = cost if cost.ndim == 1 else cost.mean(axis=0)
+    return means
+
+
+def _spent(cost: Floats, pick: npt.NDArray[np.intp]) -> float:
+    import numpy as np
+
+    return float((cost[pick] if cost.ndim == 1 else cost[np.arange(len(pick)), pick]).mean())
+
+
+def _choices(confidence: Floats, expected: Floats, prices: Floats) -> npt.NDArray[np.intp]:
     """The model chosen for each prompt at a range of exchange rates between score and money, [rates, prompts]."""
     import numpy as np
 
-    spread = float(cost_usd.max() - cost_usd.min())
+    spread = float(prices.max() - prices.min())
     rates = [0.0] if spread <= 0 else [0.0, *np.geomspace(0.01, 10.0, 25) / spread]
-    return np.stack([(confidence - rate * cost_usd).argmax(axis=1) for rate in rates])
+    return np.stack([(confidence - rate * expected).argmax(axis=1) for rate in rates])
 
 
 def _gains(
-    scores: Floats, picks: npt.NDArray[np.intp], cost_usd: Floats, orchestration_usd: float
+    scores: Floats, picks: npt.NDArray[np.intp], cost: Floats, orchestration_usd: float
 ) -> tuple[float, float]:
     """Mean over the exchange rates of score minus what the best fixed mixture, and what a random share between the
     cheapest and the dearest, score at the same cost."""
@@ -163,12 +187,13 @@ def _gains(
 
     rows = np.arange(len(scores))
     singles = scores.mean(axis=0)
-    ends = np.array([int(cost_usd.argmin()), int(cost_usd.argmax())])
+    prices = _prices(cost)
+    ends = np.array([int(prices.argmin()), int(prices.argmax())])
     above_mixture, above_random = [], []
     for pick in picks:
-        score, spent = float(scores[rows, pick].mean()), float(cost_usd[pick].mean()) + orchestration_usd
-        above_mixture.append(score - mixture_score(spent, cost_usd, singles))
-        above_random.append(score - mixture_score(spent, cost_usd[ends], singles[ends]))
+        score, spent = float(scores[rows, pick].mean()), _spent(cost, pick) + orchestration_usd
+        above_mixture.append(score - mixture_score(spent, prices, singles))
+        above_random.append(score - mixture_score(spent, prices[ends], singles[ends]))
     return float(np.mean(above_mixture)), float(np.mean(above_random))
 
 
