@@ -117,7 +117,7 @@ def fit_weights(
     if refit:
         whole = _in_order(train.with_rows(validation))
         tasks, _ = _tasks(outcomes, whole, names)
-        fitted = _core.fit_factored(
+        fitted = _again(
             _core.Features(whole.prompts, json.dumps(spec), embedding),
             whole.scores,
             _core.Features([], json.dumps(spec), embedding),
@@ -138,6 +138,13 @@ def fit_weights(
     weights = fitted.weights(json.dumps(card), outcomes.digest)
     tell(1.0)
     return weights
+
+
+def _again(*rows: Any, **options: Any) -> _core.FittedRouter:
+    try:
+        return _core.fit_factored(*rows, **options)
+    except ValueError as error:
+        raise OutcomesError([Violation("outcomes", str(error), "fit without refit")]) from error
 
 
 def _in_order(matrix: Matrix) -> Matrix:

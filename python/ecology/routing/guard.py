@@ -122,23 +122,22 @@ def judge_router(
         cost = np.where(np.isnan(paid), cost_usd, paid)
     prices = _prices(cost)
     picks = _choices(confidence, cost_usd if expected is None else expected[whole].astype(np.float64), prices)
-    spent = np.array([_spent(cost, pick) for pick in picks]) + orchestration_usd
+    each = np.arange(n)
+    earned, paid_for = scores[each, picks], cost[picks] if cost.ndim == 1 else cost[each, picks]
     # The exchange rate at which the router is as dear as the best single model, or the next cheaper one.
-    fits = np.flatnonzero(spent <= prices[best] + 1e-15)
-    at_par = int(fits[0]) if len(fits) else None
+    fits = np.flatnonzero(paid_for.mean(axis=1) + orchestration_usd <= prices[best] + 1e-15)
+    above = earned[int(fits[0])] - scores[:, best] if len(fits) else np.zeros(n)
+
+    def measured(share: Floats) -> tuple[float, float, float]:
+        points = earned @ share, paid_for @ share + orchestration_usd
+        costs = prices if cost.ndim == 1 else share @ cost
+        return *_gains(*points, costs, share @ scores), float(above @ share)
+
+    # A resample is a share for each row: sums over rows are then one product for all rates.
     generator = np.random.default_rng(seed)
-    resampled = np.array(
-        [
-            (
-                *_gains(scores[rows], picks[:, rows], cost if cost.ndim == 1 else cost[rows], orchestration_usd),
-                _above(scores[rows], picks, rows, at_par, best),
-            )
-            for rows in generator.integers(0, n, (RESAMPLES, n))
-        ]
-    )
-    every = np.arange(n)
-    gain, random_gain = _gains(scores, picks, cost, orchestration_usd)
-    single_gain = _above(scores, picks, every, at_par, best)
+    drawn = (np.bincount(generator.integers(0, n, n), minlength=n) / n for _ in range(RESAMPLES))
+    resampled = np.array([measured(share) for share in drawn])
+    gain, random_gain, single_gain = measured(np.full(n, 1 / n))
     low, high = (float(edge) for edge in np.quantile(resampled[:, 0], (0.025, 0.975)))
     single_low, single_high = (float(edge) for edge in np.quantile(resampled[:, 2], (0.025, 0.975)))
     return Guard(
@@ -163,12 +162,6 @@ def _prices(cost: Floats) -> Floats:
     return means
 
 
-def _spent(cost: Floats, pick: npt.NDArray[np.intp]) -> float:
-    import numpy as np
-
-    return float((cost[pick] if cost.ndim == 1 else cost[np.arange(len(pick)), pick]).mean())
-
-
 def _choices(confidence: Floats, expected: Floats, prices: Floats) -> npt.NDArray[np.intp]:
     """The model chosen for each prompt at a range of exchange rates between score and money, [rates, prompts]."""
     import numpy as np
@@ -178,35 +171,18 @@ def _choices(confidence: Floats, expected: Floats, prices: Floats) -> npt.NDArra
     return np.stack([(confidence - rate * expected).argmax(axis=1) for rate in rates])
 
 
-def _gains(
-    scores: Floats, picks: npt.NDArray[np.intp], cost: Floats, orchestration_usd: float
-) -> tuple[float, float]:
+def _gains(score: Floats, spent: Floats, prices: Floats, singles: Floats) -> tuple[float, float]:
     """Mean over the exchange rates of score minus what the best fixed mixture, and what a random share between the
-    cheapest and the dearest, score at the same cost."""
+    cheapest and the dearest, score at the same cost. `score` and `spent` are [rates]."""
     import numpy as np
 
-    rows = np.arange(len(scores))
-    singles = scores.mean(axis=0)
-    prices = _prices(cost)
     ends = np.array([int(prices.argmin()), int(prices.argmax())])
-    above_mixture, above_random = [], []
-    for pick in picks:
-        score, spent = float(scores[rows, pick].mean()), _spent(cost, pick) + orchestration_usd
-        above_mixture.append(score - mixture_score(spent, prices, singles))
-        above_random.append(score - mixture_score(spent, prices[ends], singles[ends]))
-    return float(np.mean(above_mixture)), float(np.mean(above_random))
-
-
-def _above(
-    scores: Floats, picks: npt.NDArray[np.intp], rows: npt.NDArray[np.integer[Any]], at_par: int | None, best: int
-) -> float:
-    """Mean score above the best single model, at the exchange rate that costs no more. `scores` are those of `rows`."""
-    import numpy as np
-
-    if at_par is None:
-        return 0.0
-    each = np.arange(len(rows))
-    return float((scores[each, picks[at_par, rows]] - scores[:, best]).mean())
+    blind = [
+        (mixture_score(budget, prices, singles), mixture_score(budget, prices[ends], singles[ends]))
+        for budget in spent.tolist()
+    ]
+    mixture, random = (score - np.array(blind).T).mean(axis=1).tolist()
+    return float(mixture), float(random)
 
 
 def mixture_score(budget: float, cost: Floats, score: Floats) -> float:

@@ -106,7 +106,10 @@ pub fn fit_factored(
 ) -> Result<(Factored, Vec<Trial>), LearnError> {
     options.check()?;
     train.check(shape)?;
-    validation.check(shape)?;
+    // Nothing held back is nothing to check.
+    if !(validation.is_empty() && validation.scores.is_empty()) {
+        validation.check(shape)?;
+    }
     if prices.len() != shape.models {
         return Err(LearnError::Shape { what: "prices", expected: shape.models, found: prices.len() });
     }
