@@ -26,6 +26,9 @@ pub(crate) struct RouterWeights {
     file: RouterFile,
 }
 
+/// Numbers by text and model.
+type Table<'py> = Bound<'py, PyArray2<f32>>;
+
 /// What numpy may hand over: f32, and i8 for what is quantized.
 #[derive(FromPyObject)]
 enum Numbers<'py> {
@@ -227,11 +230,7 @@ impl RouterWeights {
 
     /// What each text would cost under each model, in USD, and how long it would take, in ms, on all cores: float32 [n, models]
     /// each, NaN where the router has not learned it.
-    fn expected<'py>(
-        &self,
-        py: Python<'py>,
-        texts: Vec<Bound<'py, PyString>>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<f32>>)> {
+    fn expected<'py>(&self, py: Python<'py>, texts: Vec<Bound<'py, PyString>>) -> PyResult<[Table<'py>; 2]> {
         let weights = self.weights();
         let models = weights.models().len();
         let both = self.rows(py, &texts, 2 * models, |basis, row| {
@@ -243,7 +242,7 @@ impl RouterWeights {
         })?;
         let both = both.readonly();
         let (cost, latency) = both.as_array().split_at(Axis(1), models);
-        Ok((cost.to_pyarray(py), latency.to_pyarray(py)))
+        Ok([cost.to_pyarray(py), latency.to_pyarray(py)])
     }
 
     /// What this router knows of a text, and what sets the raw score of one model (a column) apart from that of another, or
