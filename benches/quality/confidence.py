@@ -247,7 +247,7 @@ def _router(path: Path, options: Any, tell: Callable[[float], None]) -> dict[str
     sure = np.empty_like(table.scores)
     for number, (train_rows, test_rows) in enumerate(folds(table.prompts, FOLDS, options.seed)):
         outcomes = Outcomes.of_log(table.take(train_rows).outcomes())
-        router = eco.Router.fit(outcomes, seed=options.seed, **fit_options(embedding_of(options.embedding, table.name)))
+        router = eco.Router.fit(outcomes, seed=options.seed, **fit_options(options, table.name))
         columns = [router.models.index(model) for model in table.models]
         sure[test_rows] = router.score_batch(table.take(test_rows).prompts)[:, columns]
         tell((number + 1) / FOLDS)

@@ -77,7 +77,7 @@ def _fitted(
     for number, (train_rows, test_rows) in enumerate(folds(table.prompts, FOLDS, options.seed)):
         train, test = table.take(train_rows), table.take(test_rows)
         mean_cost = train.cost.mean(axis=0)
-        router = eco.Router.fit(Outcomes.of_log(train.outcomes()), seed=options.seed, **fit_options(options.embedding))
+        router = eco.Router.fit(Outcomes.of_log(train.outcomes()), seed=options.seed, **fit_options(options))
         columns = [router.models.index(model) for model in table.models]
         scores = router.score_batch(test.prompts)[:, columns]
         if (cost := _expected_cost(router, test.prompts)) is not None:
@@ -99,8 +99,8 @@ def _fitted(
 
 def _expected_cost(router: Any, prompts: list[str]) -> Any:
     """What the router reckons each model would cost, [prompts, models]; None when it has not learned costs."""
-    reckon = getattr(router, "expected_cost_batch", None)
-    return None if reckon is None else reckon(prompts)
+    cost = router.expected_cost_batch(prompts)
+    return None if np.isnan(cost).any() else cost
 
 
 def _by_length(train: Table, test: Table) -> Any:

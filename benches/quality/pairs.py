@@ -80,7 +80,7 @@ def _fitted(
     """For each split: the rows of the test, every contender's gains on them, what the router's own guard said."""
     for number, (train_rows, test_rows) in enumerate(splits):
         train, test = table.take(train_rows), table.take(test_rows)
-        router = eco.Router.fit(Outcomes.of_log(train.outcomes()), seed=options.seed, **fit_options(options.embedding))
+        router = eco.Router.fit(Outcomes.of_log(train.outcomes()), seed=options.seed, **fit_options(options))
         difference = train.scores[:, 0] - train.scores[:, 1]
         gains: Gains = {
             OURS: np.asarray(router.gain(test.prompts, strong="strong", weak="weak"), float),

@@ -30,6 +30,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--encoder", type=Path, help="a folder of `ecology embeddings build`, for the rivals by nearest"
     )
+    parser.add_argument("--refit", action="store_true", help="fit once more on training and validation rows together")
     parser.add_argument("--json", action="store_true", help="one object on stdout")
     parser.add_argument("--seed", type=int, default=0, help="of splits, fits and resamples")
     parser.add_argument("--resamples", type=int, default=1000, help="of each interval")
@@ -44,9 +45,11 @@ def embedding_of(embedding: Path | None, table: str) -> Path | None:
     return own if own.exists() else None
 
 
-def fit_options(embedding: Path | None) -> dict[str, Any]:
+def fit_options(options: argparse.Namespace, table: str | None = None) -> dict[str, Any]:
     """For `Router.fit`."""
-    return {} if embedding is None else {"embedding": embedding}
+    embedding = options.embedding if table is None else embedding_of(options.embedding, table)
+    given = {} if embedding is None else {"embedding": embedding}
+    return given | ({"refit": True} if options.refit else {})
 
 
 def encoder(folder: Path | None) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from ecology import _core
 from ecology.errors import ArtifactError, OutcomesError
 from ecology.routing import Outcome, Outcomes, Router
+from ecology.routing.validation import validation_rows
 
 SUMS = ["add", "subtract", "multiply", "divide", "total", "fraction"]
 POEMS = ["rhyme", "verse", "sonnet", "ballad", "stanza", "haiku"]
@@ -120,6 +121,40 @@ def test_any_number_of_threads_gives_the_same_bytes(router: Router, threads: int
         [sys.executable, "-c", FIT], input=given, env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == router.digest
+
+
+def test_a_second_fit_on_all_rows_is_as_good_keeps_the_judgement_and_solves_no_goal_on_them(router: Router) -> None:
+    again = Router.fit(rows(), refit=True)
+    assert again.digest != router.digest and again.card["refit"] is True and "refit" not in router.card
+    assert again.guard == router.guard and again.card["validation"] == router.card["validation"]
+    assert accuracy(again, rows(200, seed=9)) > 0.9
+    prompts = list(dict.fromkeys(row.prompt for row in rows(400, seed=9)))
+    truth = {(row.prompt, row.model): row.score for row in rows(400, seed=9)}
+    scores = again.score_batch(prompts)
+    seen = np.array([[truth[prompt, model] for model in again.models] for prompt in prompts])
+    assert abs(scores.max(axis=1).mean() - np.take_along_axis(seen, scores.argmax(axis=1)[:, None], 1).mean()) < 0.08
+    validation_rows(rows(), router=router)
+    with pytest.raises(OutcomesError, match="refit"):
+        validation_rows(rows(), router=again)
+
+
+def test_what_a_prompt_will_cost_and_take_is_told_by_prompt_where_it_follows_the_prompt() -> None:
+    fitted = Router.fit(rows(500), signals=True)
+    short, long = "add a total", " ".join(["add a total of some"] * 12)
+    cost, latency = fitted.expected_cost_batch([short, long]), fitted.expected_latency_batch([short, long])
+    assert cost.dtype == np.float32 and cost.shape == (2, 2)
+    at = [fitted.models.index(model) for model in MODELS]
+    assert (cost[1] > 2 * cost[0]).all()
+    assert cost[0, at[1]] == pytest.approx(2 * cost[0, at[0]], rel=0.1)
+    assert latency[:, at].tolist() == [[10.0, 11.0]] * 2  # it does not follow: the means
+    assert fitted.route(long).expected_cost_usd == pytest.approx(cost[1, fitted.models.index(fitted.route(long).model)])
+
+
+def test_costs_that_nobody_knows_are_not_numbers() -> None:
+    given = [Outcome(row.prompt, row.model, row.score) for row in rows()]
+    fitted = Router.fit(given)
+    assert np.isnan(fitted.expected_cost_batch(["a"])).all() and np.isnan(fitted.expected_latency_batch(["a"])).all()
+    assert fitted.expected_cost_batch([]).shape == (0, 2)
 
 
 def test_progress_rises_to_one() -> None:

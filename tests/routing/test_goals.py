@@ -8,6 +8,7 @@ from tests.routing.outcomes import pair
 
 from ecology.errors import OutcomesError
 from ecology.policy import Cascade, Direct, ErrorBound, MaxCost, QualityTarget, Utility
+from ecology.routing.exchange import picks, rate_within
 from ecology.routing.goals import solve_goal
 from ecology.routing.validation import Validation, validation_rows
 
@@ -154,6 +155,20 @@ def test_the_best_for_the_money_costs_no_more(most: float, decision: bool) -> No
     assert solved.reached and solved.point.cost <= most + 1e-12
     alone = [float(rows.score[:, at].mean()) for at in range(2) if rows.cost[at] <= most]
     assert solved.point.score >= max(alone) - 1e-12
+
+
+def test_a_router_that_knows_costs_by_prompt_buys_more_for_the_same_money() -> None:
+    rng = np.random.default_rng(1)
+    decision = rng.random((400, 2))
+    costs = np.exp(rng.normal(0, 1, (400, 2))) * [1, 3]
+    spent, scores = [], []
+    for reckoned in (costs.mean(axis=0), costs):
+        rate = rate_within(decision, reckoned, costs, 2.5)
+        assert rate is not None
+        chosen = picks(decision, reckoned, rate)
+        spent.append(costs[np.arange(400), chosen].mean())
+        scores.append(decision[np.arange(400), chosen].mean())
+    assert max(spent) <= 2.5 and scores[1] > scores[0]
 
 
 def test_more_money_never_buys_less() -> None:

@@ -45,6 +45,21 @@ def test_choosing_costs_and_may_cost_too_much() -> None:
     assert not judge_router(*made(True), COST, 0, 0.05).worthwhile
 
 
+def test_knowing_what_a_prompt_costs_is_worth_something_where_costs_vary() -> None:
+    rng = np.random.default_rng(5)
+    paid = COST * rng.lognormal(0.0, 1.5, (800, 2))
+    whole, told = made(True)
+    priced = Matrix(whole.prompts, whole.models, whole.scores, paid.astype(np.float32), whole.latency_ms)
+    means = paid.mean(axis=0)
+    blind = judge_router(priced, told, means, 0, expected=np.tile(means, (800, 1)))
+    knows = judge_router(priced, told, means, 0, expected=paid)
+    assert knows.gain > blind.gain + 0.005
+    # Where every call costs its mean, expecting by prompt is expecting means.
+    level = Matrix(whole.prompts, whole.models, whole.scores, np.tile(COST, (800, 1)), whole.latency_ms)
+    by_prompt = judge_router(level, told, COST, 0, expected=np.tile(COST, (800, 1)))
+    assert by_prompt.gain == pytest.approx(judge_router(whole, told, COST, 0).gain, abs=1e-9)
+
+
 def test_no_prompts_are_no_verdict() -> None:
     guard = judge_router(matrix(np.full((3, 2), np.nan)), np.zeros((3, 2), np.float32), COST, 0)
     assert (guard.worthwhile, guard.prompts) == (False, 0)

@@ -175,14 +175,14 @@ def _router(rows: Validation, reference: Floats, *, money: bool) -> Line:
     each = np.arange(len(decision))
 
     def point(rate: float) -> Point:
-        chosen = picks(decision, rows.cost, rate)
+        chosen = picks(decision, rows.reckoned, rate)
         weight = {"cost_weight_per_usd": rate} if money else {"latency_weight_per_ms": rate}
         share = {model: float((chosen == at).mean()) for at, model in enumerate(rows.models)}
         arrays = rows.score[each, chosen], rows.costs[each, chosen], rows.latencies[each, chosen]
         return Point("router", "the learned router", Direct(), {"objective": "utility"} | weight, *arrays, share)
 
     def within(most: float) -> Point | None:
-        rate = rate_within(decision, rows.cost, rows.costs, most)
+        rate = rate_within(decision, rows.reckoned, rows.costs, most)
         return None if rate is None else point(rate)
 
     return _of_points([point(float(rate)) for rate in rates(rows.cost)], reference, within)

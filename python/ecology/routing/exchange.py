@@ -49,7 +49,7 @@ def rate_within(decision: Floats, cost: Floats, costs: Floats, most: float) -> f
 
     Args:
         decision: decision confidence, [n, models].
-        cost: expected cost of each model, as the router weighs it, [models].
+        cost: expected cost, as the router weighs it, [models] or [n, models].
         costs: what each call costs, [n, models], in the same unit.
         most: the bound on the mean.
     """
@@ -62,7 +62,7 @@ def rate_within(decision: Floats, cost: Floats, costs: Floats, most: float) -> f
 
     if mean(0.0) <= most:
         return 0.0
-    differences = np.abs(cost[:, None] - cost[None, :])
+    differences = np.diff(np.sort(cost, axis=-1), axis=-1)
     least = differences[differences > 0].min(initial=np.inf)
     high = 1.0 / least if np.isfinite(least) else 0.0  # from there on no confidence outweighs a cost
     high *= 1.0 + 1e-9

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from .outcomes import Outcomes
 
-    Scorer = Callable[[_core.RouterWeights, list[str]], npt.NDArray[np.float32]]
+    # P(good) and, in US dollars, what a call costs.
+    Scorer = Callable[[_core.RouterWeights, list[str]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 
 __all__ = ["fit_weights"]
 
@@ -44,12 +45,14 @@ def fit_weights(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
     keep_texts: bool = False,
+    refit: bool = False,
 ) -> _core.RouterWeights:
     """Fit, judge and describe a factored router.
 
     Args:
         outcomes: checked rows.
-        score: gives float32 [n, models] of prompts under weights: how they will be served.
+        score: gives P(good) and expected US dollars, float32 [n, models], of prompts under weights: how they will be
+            served.
         embedding: a static embedding, or the file of one. Without it, prompts are hashed n-grams.
         signals: whether named signals (length, structure, …) are features too: they help with costs. By default if
             there is an embedding. All linear members of a population need the features of its router.
@@ -57,6 +60,7 @@ def fit_weights(
         seed: of split, folds and orders. The same rows in any order and the same seed give the same bytes.
         keep_texts: whether the card keeps prompts near each prototype as texts; else as fingerprints.
         progress: told a rising number in [0, 1], from any thread.
+        refit: whether to fit once more on all rows after the judgement; the card then has `refit`.
 
     Raises:
         OutcomesError: too few rows or models, a model that is not among the rows to learn from, or scores
@@ -74,6 +78,8 @@ def fit_weights(
         spec["signals"] = True
     rows, validation_rows = (_core.Features(part.prompts, json.dumps(spec), embedding) for part in (train, validation))
     tell(READ)
+    # Of what is left, the first fit's share.
+    share = (1 - READ - JUDGED) / (2 if refit else 1)
     facts = {model: _facts(train, column) for column, model in enumerate(train.models)}
     tasks, names = _tasks(outcomes, train)
     try:
@@ -91,7 +97,7 @@ def fit_weights(
             latency=train.latency_ms,
             validation_latency=validation.latency_ms,
             seed=seed,
-            progress=lambda done: tell(READ + done * (1 - READ - JUDGED)),
+            progress=lambda done: tell(READ + done * share),
         )
     except ValueError as error:
         raise OutcomesError([Violation("outcomes", str(error), "collect more outcomes")]) from error
@@ -106,11 +112,31 @@ def fit_weights(
         "data_digest": outcomes.digest,
         "features": json.loads(rows.features),
     }
-    unjudged = fitted.weights(json.dumps(card))
-    confidence = score(unjudged, validation.prompts)
-    card["evidence"] = evidence(unjudged, train.prompts, keep_texts=keep_texts)
+    judged = fitted.weights(json.dumps(card))
+    confidence, expected = score(judged, validation.prompts)
     card["validation"] = _quality(validation, confidence)
-    card["guard"] = _guard(validation, confidence, facts, seed).__dict__
+    card["guard"] = _guard(validation, confidence, expected, facts, seed).__dict__
+    if refit:
+        whole = _in_order(train.with_rows(validation))
+        tasks, _ = _tasks(outcomes, whole, names)
+        fitted = _again(
+            _core.Features(whole.prompts, json.dumps(spec), embedding),
+            whole.scores,
+            _core.Features([], json.dumps(spec), embedding),
+            whole.scores[:0],
+            whole.models,
+            _prices(facts)[0],
+            tasks=tasks,
+            task_names=names,
+            cost=whole.cost_usd,
+            validation_cost=whole.cost_usd[:0],
+            latency=whole.latency_ms,
+            validation_latency=whole.latency_ms[:0],
+            seed=seed,
+            progress=lambda done: tell(READ + share + done * share),
+        )
+        card["refit"] = True
+    card["evidence"] = evidence(fitted.weights(json.dumps(card)), train.prompts, keep_texts=keep_texts)
     weights = fitted.weights(json.dumps(card), outcomes.digest)
     tell(1.0)
     return weights
@@ -124,6 +150,13 @@ def _check_options(validation_share: float, seed: int) -> None:
         wrong.append(Violation("seed", f"{seed!r} is not in [0, 2^64)", "give 0"))
     if wrong:
         raise OutcomesError(wrong)
+
+
+def _again(*rows: Any, **options: Any) -> _core.FittedRouter:
+    try:
+        return _core.fit_factored(*rows, **options)
+    except ValueError as error:
+        raise OutcomesError([Violation("outcomes", str(error), "fit without refit")]) from error
 
 
 def _in_order(matrix: Matrix) -> Matrix:
@@ -150,8 +183,11 @@ def _check(train: Matrix) -> None:
         raise OutcomesError([Violation("score", problem, "score answers so that good and bad ones differ")])
 
 
-def _tasks(outcomes: Outcomes, train: Matrix) -> tuple[npt.NDArray[np.int32] | None, list[str]]:
-    """The number of each training prompt's task, and the names of tasks: the most frequent ones, if they are many."""
+def _tasks(
+    outcomes: Outcomes, train: Matrix, given: list[str] | None = None
+) -> tuple[npt.NDArray[np.int32] | None, list[str]]:
+    """The number of each training prompt's task, and the names of tasks: the most frequent ones, if they are many, or
+    those that are `given`."""
     import numpy as np
 
     words = outcomes.words("task")
@@ -162,6 +198,8 @@ def _tasks(outcomes: Outcomes, train: Matrix) -> tuple[npt.NDArray[np.int32] | N
     of_prompt[outcomes.prompt_codes[known]] = words.codes[known]
     number = {prompt: at for at, prompt in enumerate(outcomes.prompts)}
     mine = of_prompt[[number[prompt] for prompt in train.prompts]]
+    if given is not None:
+        mine[~np.isin(mine, [code for code, value in enumerate(words.values) if value in given])] = -1
     codes, counts = np.unique(mine[mine >= 0], return_counts=True)
     if len(codes) < 2:
         return None, []
@@ -198,7 +236,11 @@ def _prices(facts: dict[str, dict[str, float | None]]) -> tuple[list[float], boo
 
 
 def _guard(
-    validation: Matrix, confidence: npt.NDArray[np.float32], facts: dict[str, dict[str, float | None]], seed: int
+    validation: Matrix,
+    confidence: npt.NDArray[np.float32],
+    expected: npt.NDArray[np.float32],
+    facts: dict[str, dict[str, float | None]],
+    seed: int,
 ) -> Guard:
     import numpy as np
 
@@ -206,7 +248,7 @@ def _guard(
     cost = np.array(prices, dtype=np.float64)
     # Where nothing is known of any cost, choosing has none that could be compared.
     charged = orchestration_cost(money) if cost.any() else 0.0
-    return judge_router(validation, confidence, cost, seed, charged)
+    return judge_router(validation, confidence, cost, seed, charged, expected if money else None)
 
 
 def _quality(validation: Matrix, confidence: npt.NDArray[np.float32]) -> dict[str, Any]:

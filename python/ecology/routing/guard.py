@@ -88,7 +88,12 @@ class Guard:
 
 
 def judge_router(
-    validation: Matrix, confidence: Floats, cost_usd: Floats, seed: int, orchestration_usd: float = 0.0
+    validation: Matrix,
+    confidence: Floats,
+    cost_usd: Floats,
+    seed: int,
+    orchestration_usd: float = 0.0,
+    expected: Floats | None = None,
 ) -> Guard:
     """Compare on validation prompts where every model was observed.
 
@@ -99,6 +104,8 @@ def judge_router(
         seed: of the bootstrap over prompts (percentile intervals).
         orchestration_usd: what a decision itself costs, in the unit of `cost_usd`: measured time of routing times the
             price of a machine, say.
+        expected: what the router reckons that each call costs, US dollars, [prompts, models]. Then what is spent is
+            what the validation rows say, and the mean of the model where they do not.
     """
     import numpy as np
 
@@ -109,24 +116,28 @@ def judge_router(
     best = int(means.argmax())
     if not n:
         return Guard(False, 0.0, 0.0, 0.0, validation.models[best], 0.0, 0, orchestration_usd=orchestration_usd)
-    picks = _choices(confidence, cost_usd)
-    spent = cost_usd[picks].mean(axis=1) + orchestration_usd
+    cost: Floats = cost_usd
+    if expected is not None:
+        paid = validation.cost_usd[whole].astype(np.float64)
+        cost = np.where(np.isnan(paid), cost_usd, paid)
+    prices = _prices(cost)
+    picks = _choices(confidence, cost_usd if expected is None else expected[whole].astype(np.float64), prices)
+    each = np.arange(n)
+    earned, paid_for = scores[each, picks], cost[picks] if cost.ndim == 1 else cost[each, picks]
     # The exchange rate at which the router is as dear as the best single model, or the next cheaper one.
-    fits = np.flatnonzero(spent <= cost_usd[best] + 1e-15)
-    at_par = int(fits[0]) if len(fits) else None
+    fits = np.flatnonzero(paid_for.mean(axis=1) + orchestration_usd <= prices[best] + 1e-15)
+    above = earned[int(fits[0])] - scores[:, best] if len(fits) else np.zeros(n)
+
+    def measured(share: Floats) -> tuple[float, float, float]:
+        points = earned @ share, paid_for @ share + orchestration_usd
+        costs = prices if cost.ndim == 1 else share @ cost
+        return *_gains(*points, costs, share @ scores), float(above @ share)
+
+    # A resample is a share for each row: sums over rows are then one product for all rates.
     generator = np.random.default_rng(seed)
-    resampled = np.array(
-        [
-            (
-                *_gains(scores[rows], picks[:, rows], cost_usd, orchestration_usd),
-                _above(scores[rows], picks, rows, at_par, best),
-            )
-            for rows in generator.integers(0, n, (RESAMPLES, n))
-        ]
-    )
-    every = np.arange(n)
-    gain, random_gain = _gains(scores, picks, cost_usd, orchestration_usd)
-    single_gain = _above(scores, picks, every, at_par, best)
+    drawn = (np.bincount(generator.integers(0, n, n), minlength=n) / n for _ in range(RESAMPLES))
+    resampled = np.array([measured(share) for share in drawn])
+    gain, random_gain, single_gain = measured(np.full(n, 1 / n))
     low, high = (float(edge) for edge in np.quantile(resampled[:, 0], (0.025, 0.975)))
     single_low, single_high = (float(edge) for edge in np.quantile(resampled[:, 2], (0.025, 0.975)))
     return Guard(
@@ -145,43 +156,33 @@ def judge_router(
     )
 
 
-def _choices(confidence: Floats, cost_usd: Floats) -> npt.NDArray[np.intp]:
+def _prices(cost: Floats) -> Floats:
+    """Of costs [models] or [prompts, models]: the mean of each model."""
+    means: Floats = cost if cost.ndim == 1 else cost.mean(axis=0)
+    return means
+
+
+def _choices(confidence: Floats, expected: Floats, prices: Floats) -> npt.NDArray[np.intp]:
     """The model chosen for each prompt at a range of exchange rates between score and money, [rates, prompts]."""
     import numpy as np
 
-    spread = float(cost_usd.max() - cost_usd.min())
+    spread = float(prices.max() - prices.min())
     rates = [0.0] if spread <= 0 else [0.0, *np.geomspace(0.01, 10.0, 25) / spread]
-    return np.stack([(confidence - rate * cost_usd).argmax(axis=1) for rate in rates])
+    return np.stack([(confidence - rate * expected).argmax(axis=1) for rate in rates])
 
 
-def _gains(
-    scores: Floats, picks: npt.NDArray[np.intp], cost_usd: Floats, orchestration_usd: float
-) -> tuple[float, float]:
+def _gains(score: Floats, spent: Floats, prices: Floats, singles: Floats) -> tuple[float, float]:
     """Mean over the exchange rates of score minus what the best fixed mixture, and what a random share between the
-    cheapest and the dearest, score at the same cost."""
+    cheapest and the dearest, score at the same cost. `score` and `spent` are [rates]."""
     import numpy as np
 
-    rows = np.arange(len(scores))
-    singles = scores.mean(axis=0)
-    ends = np.array([int(cost_usd.argmin()), int(cost_usd.argmax())])
-    above_mixture, above_random = [], []
-    for pick in picks:
-        score, spent = float(scores[rows, pick].mean()), float(cost_usd[pick].mean()) + orchestration_usd
-        above_mixture.append(score - mixture_score(spent, cost_usd, singles))
-        above_random.append(score - mixture_score(spent, cost_usd[ends], singles[ends]))
-    return float(np.mean(above_mixture)), float(np.mean(above_random))
-
-
-def _above(
-    scores: Floats, picks: npt.NDArray[np.intp], rows: npt.NDArray[np.integer[Any]], at_par: int | None, best: int
-) -> float:
-    """Mean score above the best single model, at the exchange rate that costs no more. `scores` are those of `rows`."""
-    import numpy as np
-
-    if at_par is None:
-        return 0.0
-    each = np.arange(len(rows))
-    return float((scores[each, picks[at_par, rows]] - scores[:, best]).mean())
+    ends = np.array([int(prices.argmin()), int(prices.argmax())])
+    blind = [
+        (mixture_score(budget, prices, singles), mixture_score(budget, prices[ends], singles[ends]))
+        for budget in spent.tolist()
+    ]
+    mixture, random = (score - np.array(blind).T).mean(axis=1).tolist()
+    return float(mixture), float(random)
 
 
 def mixture_score(budget: float, cost: Floats, score: Floats) -> float:

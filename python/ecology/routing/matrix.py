@@ -58,6 +58,18 @@ class Matrix:
 
         return cls(table.prompts, list(models), filled(value), filled("cost_usd"), filled("latency_ms"))
 
+    def with_rows(self, other: Matrix) -> Matrix:
+        """These rows, then those of another matrix of the same models."""
+        import numpy as np
+
+        return Matrix(
+            [*self.prompts, *other.prompts],
+            self.models,
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.cost_usd, other.cost_usd]),
+            np.concatenate([self.latency_ms, other.latency_ms]),
+        )
+
 
 def split_masks(outcomes: Outcomes, validation_share: float, seed: int) -> tuple[Mask, Mask]:
     """Which rows are for training and which for validation, bool [n] each.

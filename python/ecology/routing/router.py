@@ -67,6 +67,7 @@ class Router:
         progress: Callable[[float], None] | None = None,
         trained_on: Trained | None = None,
         keep_texts: bool = False,
+        refit: bool = False,
     ) -> Router:
         """Fit on outcomes: anything that `Outcomes.read` reads.
 
@@ -78,7 +79,10 @@ class Router:
         adds named signals to the features (by default with an embedding). `progress` is
         told a rising number in [0, 1]. `trained_on` is a description, or maps models to fingerprints of the prompts
         that they were trained on. With `keep_texts` the file holds a few training prompts as texts, for `explain`; by
-        default only fingerprints of them.
+        default only fingerprints of them. With `refit` the router that was judged is fitted once more on training and
+        validation prompts together, and calibrated by what heads say of prompts that they did not see: more rows, for
+        twice the time. Guard and card keep what the first fit was worth; nothing else may be solved or measured on the
+        validation prompts of such a router.
 
         Raises:
             OutcomesError: with all that is wrong.
@@ -91,14 +95,16 @@ class Router:
         if trained_on is not None:
             table.check_training(trained_on)
 
-        def score(weights: _core.RouterWeights, prompts: list[str]) -> npt.NDArray[np.float32]:
-            return cls(weights).score_batch(prompts)
+        def score(weights: _core.RouterWeights, prompts: list[str]) -> tuple[Any, Any]:
+            served = cls(weights)
+            return served.score_batch(prompts), served.expected_cost_batch(prompts)
 
         options: dict[str, Any] = {
             "embedding": embedding,
             "signals": signals,
             "validation_share": validation_share,
             "keep_texts": keep_texts,
+            "refit": refit,
         }
         return cls(fit_weights(table, score, **options, seed=seed, progress=progress))
 
@@ -163,6 +169,39 @@ class Router:
             UnknownModel: the router does not rank one of the two.
         """
         return self._weights.gain(_checked(prompts), self._column(strong), self._column(weak))
+
+    def expected_cost_batch(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """What each prompt would cost under each model, US dollars, float32 [n, models]: what decisions reckon with.
+
+        A model whose cost does not visibly depend on the prompt has its mean in every row; NaN where no cost is known.
+
+        >>> import ecology as eco
+        >>> rows = [(f"{'long ' * (n % 7)}question {n}", m, n % 3 / 2) for n in range(60) for m in ("a", "b")]
+        >>> cost = [{"prompt": p, "model": m, "score": s, "cost_usd": 0.5} for p, m, s in rows]
+        >>> eco.Router.fit(cost).expected_cost_batch(["one", "two"]).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+
+        Raises:
+            InvalidRequest: as `route_batch`.
+        """
+        return self._expected(prompts, "cost_usd")
+
+    def expected_latency_batch(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """How long each model would take for each prompt, milliseconds, float32 [n, models]; as `expected_cost_batch`.
+
+        Raises:
+            InvalidRequest: as `route_batch`.
+        """
+        return self._expected(prompts, "latency_ms")
+
+    def _expected(self, prompts: Sequence[str], fact: str) -> npt.NDArray[np.float32]:
+        import numpy as np
+
+        learned = self._weights.expected(_checked(prompts))[fact == "latency_ms"]
+        facts = self._card.get("models", {})
+        means = [facts.get(model, {}).get(fact) for model in self.models]
+        known = np.array([np.nan if mean is None else mean for mean in means], np.float32)
+        return np.where(np.isnan(learned), known, learned)
 
     def explain(self, prompt: str) -> Explanation:
         """The decision for a prompt, and what moved it: signals that stand out, inferred tasks and prototypes with

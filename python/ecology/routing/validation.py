@@ -31,8 +31,9 @@ class Validation:
 
     `score` in [0, 1]; `leg` is the leg confidence; `decision` the decision confidence of a router, if there is one;
     `cost` [models] the mean cost of one call, in any one unit; `row_cost` that of each call, where it is known, and
-    `row_latency` its latency in milliseconds. `votes` holds the probabilities, float [n, labels], of models that say
-    what they think of every label, all in one order of labels, and `truth` [n] the column of the right one.
+    `row_latency` its latency in milliseconds; `expected` what that router reckons each call costs. `votes` holds the
+    probabilities, float [n, labels], of models that say what they think of every label, all in one order of labels, and
+    `truth` [n] the column of the right one.
     """
 
     models: tuple[str, ...]
@@ -44,6 +45,7 @@ class Validation:
     row_latency: Floats | None = None
     votes: Mapping[str, Floats] | None = None
     truth: npt.NDArray[np.integer[Any]] | None = None
+    expected: Floats | None = None
 
     @property
     def costs(self) -> Floats:
@@ -51,6 +53,11 @@ class Validation:
         import numpy as np
 
         return np.broadcast_to(self.cost, self.score.shape) if self.row_cost is None else self.row_cost
+
+    @property
+    def reckoned(self) -> Floats:
+        """What a router weighs against score, [n, models] or [models]: by prompt if it can tell, else the means."""
+        return self.cost if self.expected is None else self.expected
 
     @property
     def latencies(self) -> Floats:
@@ -97,7 +104,8 @@ def validation_rows(
     that the router was fitted with (else 0 and 0.2): under others, rows that it learned from would judge it.
 
     Raises:
-        OutcomesError: fewer than `LEAST_ROWS` such rows, fewer than two models, or neither costs nor latencies.
+        OutcomesError: fewer than `LEAST_ROWS` such rows, fewer than two models, neither costs nor latencies, or a
+            router that was fitted on validation rows, too (`refit`).
     """
     import numpy as np
 
@@ -124,11 +132,17 @@ def validation_rows(
         fix = "add the column cost_usd, or latency_ms to go by time"
         raise OutcomesError([Violation("cost_usd", "some model has no costs", fix)])
     cost = _filled(usd if money else latency)
-    decision = None
+    decision, expected = None, None
+    if router is not None and router.card.get("refit"):
+        problem = "the router was fitted on the validation rows, too (refit)"
+        raise OutcomesError([Violation("router", problem, "fit it without refit")])
     if router is not None and set(validation.models) <= set(router.models):
         columns = [router.models.index(model) for model in validation.models]
         asked = [validation.prompts[row] for row in np.flatnonzero(whole)]
         decision = router.score_batch(asked)[:, columns].astype(np.float64)
+        reckoned = (router.expected_cost_batch if money else router.expected_latency_batch)(asked)[:, columns]
+        if not np.isnan(reckoned).any():
+            expected = reckoned.astype(np.float64)
     return (
         Validation(
             tuple(validation.models),
@@ -138,6 +152,7 @@ def validation_rows(
             decision,
             cost,
             _filled(latency) if known_ms else None,
+            expected=expected,
         ),
         money,
     )

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecology_core::snapshot::{FactoredParts, ModelHead, RouterWeights as Weights};
+use ecology_core::snapshot::{Expected, FactoredParts, ModelHead, RouterWeights as Weights};
 use ecology_core::text::{Features, Signals};
 use ecology_runtime::batch::in_parallel_with;
 use ecology_runtime::router_file::{RouterFile, RouterFileError, Tensor, Tensors};
 use numpy::{
     PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods,
+    ToPyArray, ndarray::Axis,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -24,6 +25,9 @@ use crate::errors;
 pub(crate) struct RouterWeights {
     file: RouterFile,
 }
+
+/// Numbers by text and model.
+type Table<'py> = Bound<'py, PyArray2<f32>>;
 
 /// What numpy may hand over: f32, and i8 for what is quantized.
 #[derive(FromPyObject)]
@@ -209,6 +213,23 @@ impl RouterWeights {
         let gain = |basis: &[f32], row: &mut Vec<f32>| row.push(weights.gain(basis, strong, weak));
         let gains = rows(py, weights, &texts, 1, gain)?;
         gains.reshape([texts.len()])
+    }
+
+    /// What each text would cost under each model, in USD, and how long it would take, in ms, on all cores: float32 [n, models]
+    /// each, NaN where the router has not learned it.
+    fn expected<'py>(&self, py: Python<'py>, texts: Vec<Bound<'py, PyString>>) -> PyResult<[Table<'py>; 2]> {
+        let weights = self.weights();
+        let models = weights.models().len();
+        let both = rows(py, weights, &texts, 2 * models, |basis, row| {
+            let mut expected = vec![Expected::default(); models];
+            weights.expected_into(basis, &mut expected);
+            let usd = |one: &Expected| one.cost_nano_usd.map_or(f32::NAN, |nano| (nano as f64 / 1e9) as f32);
+            row.extend(expected.iter().map(usd));
+            row.extend(expected.iter().map(|one| one.latency_ms.unwrap_or(f32::NAN)));
+        })?;
+        let both = both.readonly();
+        let (cost, latency) = both.as_array().split_at(Axis(1), models);
+        Ok([cost.to_pyarray(py), latency.to_pyarray(py)])
     }
 
     /// What this router knows of a text, and what sets the raw score of one model (a column) apart from that of another, or

@@ -67,6 +67,11 @@ pub enum LearnError {
         /// First such column.
         column: usize,
     },
+    /// Neither validation rows nor a fold that could be left out.
+    #[error(
+        "there are no validation rows, and models were observed on too many different sets of rows to leave folds out: hold rows back"
+    )]
+    NothingHeldOut,
     /// Too few different folds.
     #[error("{folds} fold(s) among {rows} rows: out-of-fold scores need at least two folds, each with rows")]
     TooFewFolds {

@@ -86,6 +86,33 @@ fn who_is_right_is_found_and_said_with_the_chance_of_it() {
 }
 
 #[test]
+fn without_validation_rows_training_rows_judge_and_calibrate_by_heads_that_did_not_see_them() {
+    let (train, none) = (data(800, 1, 0.0), data(0, 2, 0.0));
+    let (router, trials) = fitted(&train, &none);
+    assert!(trials.iter().all(|trial| trial.gain.is_none()));
+    assert!(router.cost.is_some());
+    let test = data(400, 3, 0.0);
+    let (mut said, mut was) = (0.0, 0.0);
+    for row in 0..400 {
+        let scores = router.scores(&router.basis(&test.rows, row));
+        let best = (0..MODELS).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
+        (said, was) = (said + scores[best], was + test.scores[row * MODELS + best]);
+    }
+    // Calibrated by rows that heads saw, it would be far too sure.
+    assert!(was > 400.0 * 0.8 && (said - was).abs() < 400.0 * 0.05, "{said} {was}");
+}
+
+#[test]
+fn few_rows_get_no_ridge_over_all_of_the_basis() {
+    let (_, few) = fitted(&data(600, 1, 0.0), &data(200, 2, 0.0));
+    let (_, many) = fitted(&data(2_000, 1, 0.0), &data(200, 2, 0.0));
+    let has = |trials: &[Trial], name: &str| trials.iter().any(|trial| trial.name == name);
+    for name in ["stack", "pooled", "low rank"] {
+        assert!(!has(&few, name) && has(&many, name), "{name}");
+    }
+}
+
+#[test]
 fn one_thread_and_two_give_the_same_bits() {
     let (train, validation) = (data(400, 1, 0.2), data(150, 2, 0.2));
     let on = |threads: usize| {

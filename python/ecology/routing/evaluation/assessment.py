@@ -71,7 +71,7 @@ def evaluate(
         strong, weak: the pair of APGR and CPT; by default the model of the best mean score and the cheapest other.
         split: "test", "val" or "all" to overrule.
         expected_cost: what the router reckons with, [models] or [prompts, models] in the order of the matrix's prompts,
-            in US dollars; by default the mean costs on its card.
+            in US dollars; by default its `expected_cost_batch`, or the mean costs on its card.
         resamples: of the bootstrap over prompts that gives the 95 % intervals; 0 for none.
         seed: of the bootstrap and of the floor of the ECE.
         progress: told the share that is done.
@@ -166,6 +166,10 @@ def _sample(
         carded = [facts.get(model, {}).get(key) for model in matrix.models]
         means = cost.mean(axis=0)
         reckoned = np.array([mean if known is None else known for known, mean in zip(carded, means, strict=True)])
+        tell = getattr(router, "expected_cost_batch" if unit == "USD" else "expected_latency_batch", None)
+        by_prompt = None if tell is None else np.asarray(tell(matrix.prompts), dtype=np.float64)
+        if by_prompt is not None and not np.isnan(by_prompt).any():
+            reckoned = by_prompt
     scores = matrix.scores.astype(np.float64)
     prices = np.zeros(len(matrix.models)) if cost is None else cost.mean(axis=0)
     if expected is not None and unit == "USD":

@@ -1,6 +1,7 @@
 //! Expected cost and latency: heads on the same φ, where these depend on the prompt.
 
 use ecology_core::snapshot::Heads;
+use rayon::prelude::*;
 
 use super::family::Layout;
 use super::gram::Basis;
@@ -32,26 +33,31 @@ pub(super) fn expected(
     }
     let ridge = Ridge::of(train, train_logs, models, folds, count);
     let keep = vec![true; train.width];
-    let losses = |heads: &[Vec<f64>]| -> Vec<f32> {
-        let of_row = |row: usize| {
-            let logs = &validation_logs[row * models..][..models];
-            let seen = logs.iter().zip(heads).filter(|(log, _)| !log.is_nan());
-            seen.map(|(log, head)| (raw(validation.row(row), head) - f64::from(*log)).powi(2)).sum::<f64>()
-                as f32
+    let loss = |phi: &[f32], logs: &[f32], row: usize, heads: &[Vec<f64>]| {
+        let seen = logs[row * models..][..models].iter().zip(heads).filter(|(log, _)| !log.is_nan());
+        seen.map(|(log, head)| (raw(phi, head) - f64::from(*log)).powi(2)).sum::<f64>() as f32
+    };
+    // Without validation rows training rows judge, by heads that did not see their fold.
+    let crossed = validation.rows() == 0 && ridge.folded();
+    let judged = |penalty: &[f64]| -> (Vec<Vec<f64>>, Vec<f32>) {
+        let whole = ridge.solve(penalty, None, None);
+        let losses = if crossed {
+            let by_fold: Vec<_> = (0..count).map(|fold| ridge.solve(penalty, None, Some(fold))).collect();
+            let of_row = |row: usize| loss(train.row(row), train_logs, row, &by_fold[folds[row] as usize]);
+            (0..train.rows()).into_par_iter().map(of_row).collect()
+        } else {
+            let of_row = |row: usize| loss(validation.row(row), validation_logs, row, &whole);
+            (0..validation.rows()).into_par_iter().map(of_row).collect()
         };
-        (0..validation.rows()).map(of_row).collect()
+        (whole, losses)
     };
     let none = vec![false; train.width];
     let mut level = layout.penalty(&none, 0.0, 0.0);
     if let Some(bias) = level.last_mut() {
         *bias = 0.0;
     }
-    let means = losses(&ridge.solve(&level, None, None));
-    let tried = PENALTIES.map(|penalty| {
-        let heads = ridge.solve(&layout.penalty(&keep, penalty, penalty), None, None);
-        let losses = losses(&heads);
-        (heads, losses)
-    });
+    let (_, means) = judged(&level);
+    let tried = PENALTIES.map(|penalty| judged(&layout.penalty(&keep, penalty, penalty)));
     let total = |losses: &[f32]| losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
     let (mut heads, losses) = tried.into_iter().min_by(|a, b| total(&a.1).total_cmp(&total(&b.1)))?;
     let (mean, error) = difference(&means, &losses);

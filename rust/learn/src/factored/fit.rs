@@ -90,8 +90,12 @@ const FIRST_LEVEL: f32 = 0.7;
 /// φ; heads by ridge on φ, of the form that is best on rows that were not fitted on; calibration per model on
 /// validation rows; heads for cost and latency where these depend on the prompt.
 ///
+/// Without any validation row, training rows judge and calibrate, each by heads that did not see its fold: so nothing is held back
+/// from a router that was judged before.
+///
 /// # Errors
-/// Shapes that do not fit together, numbers out of range, no row, a model that was never observed on train.
+/// Shapes that do not fit together, numbers out of range, no row, a model that was never observed on train; no
+/// validation row, and so many sets of models observed together that no fold can be left out.
 pub fn fit_factored(
     train: &Observed<'_>,
     validation: &Observed<'_>,
@@ -102,7 +106,10 @@ pub fn fit_factored(
 ) -> Result<(Factored, Vec<Trial>), LearnError> {
     options.check()?;
     train.check(shape)?;
-    validation.check(shape)?;
+    // Nothing held back is nothing to check.
+    if !(validation.is_empty() && validation.scores.is_empty()) {
+        validation.check(shape)?;
+    }
     if prices.len() != shape.models {
         return Err(LearnError::Shape { what: "prices", expected: shape.models, found: prices.len() });
     }
@@ -152,7 +159,13 @@ pub fn fit_factored(
     let [phi, phi_validation] = search.bases(&groups, 1);
     let ridge = Ridge::of(&phi, train.scores, shape.models, &folds, count);
     let judge = search.judge(&phi, &phi_validation, train.scores, &folds);
-    let Chosen { heads, trials } = choose(&layout, &ridge, &judge, count, prices, validation, &means);
+    let Chosen { heads, by_fold, trials } =
+        choose(&layout, &ridge, &judge, count, prices, validation, &means);
+    if validation.is_empty() && by_fold.is_empty() {
+        return Err(LearnError::NothingHeldOut);
+    }
+    let held_out = judge.predictions(&heads, if validation.is_empty() { &by_fold } else { &[] });
+    let known = judge.targets(validation.is_empty());
     drop(ridge);
     rest.advance(0.8);
 
@@ -166,11 +179,7 @@ pub fn fit_factored(
     let heads = heads_of(heads);
     let mut fitted = Factored { projection: table, groups, heads, calibration: Vec::new(), cost, latency };
     prune(&mut fitted);
-    let raw: Vec<f32> = (0..validation.len())
-        .into_par_iter()
-        .flat_map_iter(|row| fitted.raw(&fitted.basis(validation.rows, row)))
-        .collect();
-    let one = |model: usize| calibrated(&raw, validation.scores, shape.models, model, means[model]);
+    let one = |model: usize| calibrated(&held_out, &known, shape.models, model, means[model]);
     fitted.calibration = (0..shape.models).map(one).collect::<Result<_, _>>()?;
     rest.advance(1.0);
     Ok((fitted, trials))

@@ -8,6 +8,7 @@
 use rayon::prelude::*;
 
 use super::gram::Basis;
+use super::level_one::centre;
 
 /// As many validation rows judge alone; with fewer, training rows judge too, by heads that did not see their fold.
 const ENOUGH: usize = 5_000;
@@ -52,7 +53,7 @@ impl Judge<'_> {
         if count < 1.5 { squares as f32 } else { ((squares - sum * sum / count) / (count - 1.0)) as f32 }
     }
 
-    /// Raw scores `[prompts][models]`: of validation, then, if heads by fold are given, of each training row.
+    /// Raw scores `[prompts][models]`: of validation, then, if heads by fold are given, of each training row, folds centred.
     pub(super) fn predictions(&self, whole: &[Vec<f64>], by_fold: &[Vec<Vec<f64>>]) -> Vec<f32> {
         let mut scores = self.raw(whole);
         if !by_fold.is_empty() {
@@ -60,7 +61,9 @@ impl Judge<'_> {
                 let phi = self.train.row(row);
                 by_fold[self.folds[row] as usize].iter().map(move |head| raw(phi, head) as f32)
             };
-            scores.extend((0..self.train.rows()).into_par_iter().flat_map_iter(row).collect::<Vec<f32>>());
+            let mut held_out: Vec<f32> = (0..self.train.rows()).into_par_iter().flat_map_iter(row).collect();
+            centre(&mut held_out, self.models, self.folds, by_fold.len() as u32);
+            scores.extend(held_out);
         }
         scores
     }
