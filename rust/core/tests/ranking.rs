@@ -27,8 +27,9 @@ fn compare(snapshot: &Snapshot, decision: &Decision, preferred: &[u16], a: &Rank
         |r: &Ranked| f64::from(r.confidence) - routing.cost_weight_per_usd * r.expected_nano_usd as f64 / 1e9;
     let unknown = |r: &Ranked| {
         let model = snapshot.model(r.model);
-        (routing.cost_weight_per_usd > 0.0 && !model.price.known)
-            || (routing.latency_weight_per_ms > 0.0 && model.expected_latency_ms.is_none())
+        let price = routing.cost_weight_per_usd > 0.0 && !model.price.known;
+        let latency = routing.latency_weight_per_ms > 0.0 && model.expected_latency_ms.is_none();
+        u8::from(price) + u8::from(latency)
     };
     let reaches = |r: &Ranked| r.confidence >= routing.min_decision_confidence;
     let is_fallback = |r: &Ranked| snapshot.model(r.model).role == Role::Fallback;

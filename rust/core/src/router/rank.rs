@@ -59,7 +59,7 @@ impl Order<'_> {
         let reaches = ranked.confidence >= self.target;
         let (group, criterion, others) = match self.objective {
             Objective::Utility => {
-                (u128::from(self.unknown(ranked)), !ascending(self.utility(ranked)), [price, compute, tier])
+                (self.unknown(ranked), !ascending(self.utility(ranked)), [price, compute, tier])
             }
             Objective::Cheapest if reaches => (0, price, [compute, tier, confidence]),
             Objective::Cheapest => {
@@ -85,10 +85,11 @@ impl Order<'_> {
         worth - self.latency_weight * expected_ms
     }
 
-    /// Whether something that the policy weighs is not known of this model. Unknown is not free: it comes after all that is known.
-    fn unknown(&self, ranked: &Ranked) -> bool {
-        (self.weight > 0.0 && !ranked.priced)
-            || (self.latency_weight > 0.0 && ranked.expected_latency_ms(self.snapshot).is_none())
+    /// How much of what the policy weighs is not known of this model. Unknown is not free: it comes after all that is known.
+    fn unknown(&self, ranked: &Ranked) -> u128 {
+        let price = self.weight > 0.0 && !ranked.priced;
+        let latency = self.latency_weight > 0.0 && ranked.expected_latency_ms(self.snapshot).is_none();
+        u128::from(price) + u128::from(latency)
     }
 
     fn is_fallback(&self, ranked: &Ranked) -> bool {
