@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ...routing.metrics import Interval
+from ...stats import plain
 
 __all__ = ["CalibrationShift", "Drift", "InputShift", "SliceDrift", "Verdict"]
 
@@ -86,18 +86,8 @@ class Drift:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it; what is undefined is None."""
-        return {"format": FORMAT, **_plain(asdict(self))}
+        return {"format": FORMAT, **plain(asdict(self))}
 
     def __repr__(self) -> str:
         whole = self.whole
         return f"Drift({self.verdict}: {self.reason}; {whole.window} prompts against {whole.reference})"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value

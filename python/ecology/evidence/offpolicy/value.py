@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ...routing.metrics import Interval
+from ...stats import plain
 from .estimators import Estimator
 from .interval import Method
 from .overlap import Caution, Overlap
@@ -65,7 +65,7 @@ class OffPolicy:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it; what is undefined or infinite is None."""
-        return {"format": FORMAT, **_plain(asdict(self))}
+        return {"format": FORMAT, **plain(asdict(self))}
 
     def __repr__(self) -> str:
         told = "; ".join(
@@ -74,13 +74,3 @@ class OffPolicy:
         )
         seen = f"{self.overlap.effective_rows:.0f} effective of {self.rows} rows"
         return f"OffPolicy({self.policy}: {told}; {seen}, {self.verdict})"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...stats import plain
 from .definitions import DEFINITIONS
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it; what is undefined is None."""
-        return {"format": FORMAT, **_plain(asdict(self))}
+        return {"format": FORMAT, **plain(asdict(self))}
 
     def to_html(self) -> str:
         """A page that needs nothing else: no network, no script; `to_dict` is in it as JSON."""
@@ -116,13 +117,3 @@ class Evaluation:
         from .report import fragment
 
         return fragment(self)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
